@@ -1,0 +1,123 @@
+/**
+ * `DIR/slotcask.json`: how far each shard of the directory can be trusted. armdb ignores it.
+ *
+ * A shard is complete when a whole scan of it has finished, and no later one was cut off by the end of the
+ * process: in the middle of a scan the files are a mix of two moments.
+ */
+
+import type { Files } from "../runtime/runtime.ts";
+import { writeFileAtomicAsync } from "../storage/atomic_file.ts";
+
+/** Name of the file. */
+export const COMPLETENESS_FILE = "slotcask.json";
+const FORMAT = 1;
+
+/** What is known of one shard. */
+export interface ShardCompleteness {
+  /** When the last whole scan ended (Unix ms), or null if none ever did. */
+  wholeScanAtMs: number | null;
+  /** When the whole scan began that is going on (Unix ms), or null. */
+  scanningSinceMs: number | null;
+}
+
+/** The content of the file. */
+export interface CompletenessState {
+  /** The leader that was followed last, as host:port; null if none was. */
+  leader: string | null;
+  /** The protocol version that it spoke. */
+  protocol: number | null;
+  /** One entry a shard. */
+  shards: ShardCompleteness[];
+}
+
+/** Reads and writes the file, and keeps its content. */
+export class Completeness {
+  readonly #files: Files;
+  readonly #path: string;
+  readonly #trustedAtOpen: boolean[];
+  #state: CompletenessState;
+
+  /** The file at `path` with the given content, which counts as what the last process left. */
+  constructor(files: Files, path: string, state: CompletenessState) {
+    this.#files = files;
+    this.#path = path;
+    this.#state = state;
+    this.#trustedAtOpen = state.shards.map((shard) => shard.scanningSinceMs === null);
+  }
+
+  /** What is known now. */
+  get state(): Readonly<CompletenessState> {
+    return this.#state;
+  }
+
+  /** Whether the shard has seen a whole scan. Says nothing of slots that cannot be trusted. */
+  isComplete(shard: number): boolean {
+    return this.#trustedAtOpen[shard] && this.#state.shards[shard].wholeScanAtMs !== null;
+  }
+
+  /** Notes whom the directory follows. Written with the next change. */
+  setLeader(leader: string, protocol: number): void {
+    this.#state.leader = leader;
+    this.#state.protocol = protocol;
+  }
+
+  /** Notes that a whole scan begins; durable when it resolves. Rejects with StorageError. */
+  async scanBegins(shard: number, nowMs: number): Promise<void> {
+    if (this.#state.shards[shard].scanningSinceMs !== null || !this.isComplete(shard)) return;
+    this.#state.shards[shard].scanningSinceMs = nowMs;
+    await this.#write();
+  }
+
+  /** Notes that a whole scan ended; durable when it resolves. Rejects with StorageError. */
+  async scanEnded(shard: number, nowMs: number): Promise<void> {
+    this.#state.shards[shard] = { wholeScanAtMs: nowMs, scanningSinceMs: null };
+    this.#trustedAtOpen[shard] = true;
+    await this.#write();
+  }
+
+  /** Resolves when no write is under way. */
+  async settled(): Promise<void> {
+    await this.#writing.catch(() => {});
+  }
+
+  /** One write at a time: two would share the temporary file. */
+  #write(): Promise<void> {
+    const write = () => writeFileAtomicAsync(this.#files, this.#path, new TextEncoder().encode(encodeState(this.#state)));
+    return this.#writing = this.#writing.then(write, write);
+  }
+
+  #writing: Promise<void> = Promise.resolve();
+}
+
+/** The file's text. */
+function encodeState(state: CompletenessState): string {
+  return JSON.stringify({ format: FORMAT, ...state }, null, 2) + "\n";
+}
+
+/** Reads the file; anything but a well-formed one for so many shards counts as absent. */
+export function readCompleteness(files: Files, path: string, shardCount: number): CompletenessState {
+  const bytes = files.readFile(path);
+  const parsed = bytes === undefined ? undefined : parseState(new TextDecoder().decode(bytes));
+  return parsed !== undefined && parsed.shards.length === shardCount ? parsed : {
+    leader: null,
+    protocol: null,
+    shards: Array.from({ length: shardCount }, () => ({ wholeScanAtMs: null, scanningSinceMs: null })),
+  };
+}
+
+function parseState(text: string): CompletenessState | undefined {
+  try {
+    const value = JSON.parse(text);
+    if (value.format !== FORMAT || !Array.isArray(value.shards)) return undefined;
+    return {
+      leader: typeof value.leader === "string" ? value.leader : null,
+      protocol: typeof value.protocol === "number" ? value.protocol : null,
+      shards: value.shards.map((shard: Record<string, unknown>) => ({
+        wholeScanAtMs: typeof shard?.wholeScanAtMs === "number" ? shard.wholeScanAtMs : null,
+        scanningSinceMs: typeof shard?.scanningSinceMs === "number" ? shard.scanningSinceMs : null,
+      })),
+    };
+  } catch {
+    return undefined;
+  }
+}

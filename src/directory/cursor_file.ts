@@ -1,0 +1,81 @@
+import { decodeCursor, encodeCursor } from "../fixed/cursor.ts";
+import type { Files } from "../runtime/runtime.ts";
+
+/** A cursor is saved at the end of the batch that completes so many events. */
+const EVENTS_PER_SAVE = 1000;
+/** At full speed that would be thousands of files a second, for a figure that people read. */
+const LEAST_MS_BETWEEN_SAVES = 100;
+
+/**
+ * The cursor file of a shard. It is replaced by a rename and not synced: it is for people and metrics, and a disk
+ * that refuses it will say so where it matters.
+ */
+export class CursorFile {
+  /** Events applied, over all processes. */
+  applied: number;
+  readonly #files: Files;
+  readonly #path: string;
+  readonly #shard: number;
+  #maxVersion: number;
+  #ackedAtMs = 0;
+  #unsaved = 0;
+  #savedAt = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Takes up the count of the file, if there is one. */
+  constructor(files: Files, path: string, shard: number) {
+    this.#files = files;
+    this.#path = path;
+    this.#shard = shard;
+    const bytes = files.readFile(path);
+    const cursor = bytes === undefined ? undefined : decodeCursor(bytes);
+    this.applied = cursor?.applied ?? 0;
+    this.#maxVersion = cursor?.maxVersion ?? 0;
+  }
+
+  /** Notes a batch of `events`, of which `applied` changed something. */
+  advance(events: number, applied: number, maxVersion: number): void {
+    this.applied += applied;
+    this.#maxVersion = maxVersion;
+    this.#unsaved += events;
+    if (this.#unsaved < EVENTS_PER_SAVE || this.#timer !== undefined) return;
+    const wait = this.#savedAt + LEAST_MS_BETWEEN_SAVES - performance.now();
+    if (wait <= 0) this.#write();
+    else this.#timer = setTimeout(() => this.#write(), wait);
+  }
+
+  /** Saves what is not saved yet, at a clean stop. */
+  save(): void {
+    clearTimeout(this.#timer);
+    if (this.#unsaved > 0) this.#write();
+  }
+
+  #write(): void {
+    this.#timer = undefined;
+    this.#savedAt = performance.now();
+    this.#unsaved = 0;
+    this.#ackedAtMs = Date.now();
+    try {
+      this.#replace();
+    } catch {
+      // See above: the cursor has no say in replication.
+    }
+  }
+
+  #replace(): void {
+    const temporary = `${this.#path}.tmp`;
+    const bytes = encodeCursor({
+      shard: this.#shard,
+      applied: this.applied,
+      maxVersion: this.#maxVersion,
+      ackedAtMs: this.#ackedAtMs,
+    });
+    const file = this.#files.open(temporary, "create");
+    try {
+      this.#files.write(file, bytes, 0, bytes.length, 0);
+    } finally {
+      this.#files.close(file);
+    }
+    this.#files.rename(temporary, this.#path);
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * An armdb fixed directory in use: locked, recovered, and closed so that armdb or the next process can trust it.
+ */
+
+import { ForeignDirectoryError, StorageError } from "../errors.ts";
+import {
+  CLEAN_FLAG_AT,
+  type DataHeader,
+  FileName,
+  HEADER_BYTES,
+  requireSameShape,
+  sealSidecar,
+  shardFolder,
+  SIDECAR_TRAILER_BYTES,
+  sidecarDefect,
+  SLOT_COUNT_AT,
+  slotSize,
+} from "../fixed/layout.ts";
+import { crc32 } from "../fixed/crc32.ts";
+import { recoverShard } from "../fixed/recover.ts";
+import { Shard } from "../fixed/shard.ts";
+import { Store } from "../fixed/store.ts";
+import type { Files } from "../runtime/runtime.ts";
+import type { Shape } from "../slot_events.ts";
+import { writeFileAtomic } from "../storage/atomic_file.ts";
+import { type DirectoryLock, lockDirectory } from "../storage/dir_lock.ts";
+import { openSlotFile } from "../storage/open_slot_file.ts";
+import type { StorageKind } from "../storage/slot_file.ts";
+import { wrapStorageError } from "../storage/storage_error.ts";
+import { TimeSlice } from "../time_slice.ts";
+import { Completeness, COMPLETENESS_FILE, readCompleteness } from "./completeness.ts";
+import { createDataFile, createStoreFiles } from "./create.ts";
+import { examineDirectory, type FoundDirectory } from "./layout_check.ts";
+
+/** The least that a file grows by, in slots; a larger file grows by an eighth. */
+const LEAST_GROWTH_SLOTS = 4096;
+
+/** How a directory is opened. */
+export interface DirectoryOptions {
+  /** How slots are kept. */
+  storage: StorageKind;
+  /** Opens without lock and writes nothing: for offline commands. */
+  readOnly?: boolean;
+  /** The process id that goes into the lock file. */
+  pid: number;
+  /** Measures the steps of opening. */
+  slice?: TimeSlice;
+}
+
+/** Takes the directory's lock, making the directory if need be. Throws LockedError, StorageError. */
+export function lockForWriting(files: Files, path: string, pid: number): DirectoryLock {
+  try {
+    files.makeDirectory(path);
+  } catch (error) {
+    throw wrapStorageError(error, "create", path);
+  }
+  return lockDirectory(files, path, pid);
+}
+
+/** An open directory. */
+export class Directory {
+  /** What is known of how far each shard can be trusted. */
+  readonly completeness: Completeness;
+  /** The shards and the reads over them. */
+  readonly store: Store;
+  readonly #files: Files;
+  readonly #readOnly: boolean;
+
+  private constructor(
+    files: Files,
+    readonly path: string,
+    readonly shape: Shape,
+    shards: Shard[],
+    readOnly: boolean,
+  ) {
+    this.#files = files;
+    this.#readOnly = readOnly;
+    const state = path + "/" + COMPLETENESS_FILE;
+    this.completeness = new Completeness(files, state, readCompleteness(files, state, shape.shardCount));
+    this.store = new Store(shape, shards, (shard) => this.completeness.isComplete(shard));
+  }
+
+  /**
+   * Opens what stands at `path`, which the caller has locked unless it is read only. Undefined where there is no
+   * store yet. Throws ForeignDirectoryError, DamagedDirectoryError, StorageError.
+   */
+  static async open(files: Files, path: string, options: DirectoryOptions): Promise<Directory | undefined> {
+    const found = examine(files, path);
+    if (found?.shape === undefined) return undefined;
+    return await Directory.#open(files, path, { ...found, shape: found.shape }, options);
+  }
+
+  /** Creates the store, of a shape, in a locked directory that holds none, and opens it. */
+  static async create(files: Files, path: string, shape: Shape, options: DirectoryOptions): Promise<Directory> {
+    const found = examine(files, path);
+    if (found !== undefined) requireSameCounts(found, shape, path);
+    createStoreFiles(files, path, shape);
+    return (await Directory.open(files, path, options))!;
+  }
+
+  static async #open(
+    files: Files,
+    path: string,
+    found: FoundDirectory & { shape: Shape },
+    options: DirectoryOptions,
+  ): Promise<Directory> {
+    const shards: Shard[] = [];
+    const slice = options.slice ?? new TimeSlice();
+    try {
+      for (const [id, { header }] of found.shards.entries()) {
+        if (header === undefined && !options.readOnly) createDataFile(files, path, id, found.shape);
+        shards.push(await openShard(files, path, id, { shape: found.shape, header, ...options, slice }));
+      }
+      const directory = new Directory(files, path, found.shape, shards, options.readOnly ?? false);
+      if (!options.readOnly) await directory.#clearCleanFlags(found);
+      return directory;
+    } catch (error) {
+      for (const shard of shards) shard.file.close();
+      throw wrapStorageError(error, "open", path);
+    }
+  }
+
+  /** A sidecar of a file in use would be believed: the flag goes, durably, before the first write. */
+  async #clearCleanFlags(found: FoundDirectory): Promise<void> {
+    await Promise.all(this.store.shards.map(async ({ id, file }) => {
+      if (!found.shards[id].header?.clean) return;
+      file.writeHeader(CLEAN_FLAG_AT, Uint8Array.of(0));
+      await file.sync();
+    }));
+  }
+
+  /** Path of a file in a shard's folder. */
+  shardPath(shard: number, name: string): string {
+    return `${this.path}/${shardFolder(shard)}/${name}`;
+  }
+
+  /** Makes room for `slotCount` slots or more; durable before any of them is used. Throws StorageError. */
+  async grow(id: number, slotCount: number, exactly = false): Promise<void> {
+    const shard = this.store.shards[id];
+    const count = exactly ? slotCount : Math.max(slotCount, grownCount(shard.slotCount));
+    if (slotCount <= shard.slotCount) return;
+    try {
+      const bytes = this.#extend(shard, count);
+      shard.file.writeHeader(SLOT_COUNT_AT, bytes);
+      await shard.file.sync();
+    } catch (error) {
+      throw wrapStorageError(error, "grow", this.shardPath(id, FileName.data));
+    }
+    shard.metas.grow(count);
+  }
+
+  /** The same, blocking: for a writer that cannot wait. */
+  growNow(id: number, slotCount: number): void {
+    const shard = this.store.shards[id];
+    const count = Math.max(slotCount, grownCount(shard.slotCount));
+    try {
+      shard.file.writeHeader(SLOT_COUNT_AT, this.#extend(shard, count));
+      shard.file.syncNow();
+    } catch (error) {
+      throw wrapStorageError(error, "grow", this.shardPath(id, FileName.data));
+    }
+    shard.metas.grow(count);
+  }
+
+  #extend(shard: Shard, slotCount: number): Uint8Array {
+    shard.file.extend(slotCount);
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setUint32(0, slotCount, true);
+    return bytes;
+  }
+
+  /**
+   * Closes all shards: flushed, synced, and with sidecar and flag where every slot can be trusted. Shards that are
+   * not done within `limitMs` stay dirty and are opened by a full scan next time. Answers those left dirty.
+   */
+  async close(limitMs: number): Promise<number[]> {
+    const deadline = performance.now() + limitMs;
+    const dirty: number[] = [];
+    await Promise.all(this.store.shards.map(async (shard) => {
+      const isClean = !this.#readOnly && await this.#closeShard(shard, deadline).catch(() => false);
+      if (!isClean) dirty.push(shard.id);
+    }));
+    return dirty;
+  }
+
+  async #closeShard(shard: Shard, deadline: number): Promise<boolean> {
+    try {
+      shard.file.flush();
+      if (shard.unverified.size > 0) {
+        await within(deadline, shard.file.sync());
+        return false;
+      }
+      await within(deadline, shard.file.sync());
+      if (performance.now() > deadline) return false;
+      writeFileAtomic(this.#files, this.shardPath(shard.id, FileName.sidecar), sidecarOf(shard));
+      if (performance.now() > deadline) return false;
+      shard.file.writeHeader(CLEAN_FLAG_AT, Uint8Array.of(1));
+      await within(deadline, shard.file.sync());
+      return true;
+    } finally {
+      shard.file.close();
+    }
+  }
+}
+
+function examine(files: Files, path: string): FoundDirectory | undefined {
+  try {
+    return examineDirectory(files, path);
+  } catch (error) {
+    throw wrapStorageError(error, "open", path);
+  }
+}
+
+async function openShard(
+  files: Files,
+  path: string,
+  id: number,
+  options: DirectoryOptions & { shape: Shape; header: DataHeader | undefined; slice: TimeSlice },
+): Promise<Shard> {
+  const folder = `${path}/${shardFolder(id)}`;
+  const slotCount = options.header?.slotCount ?? 0;
+  const file = openSlotFile(options.storage, {
+    files,
+    path: `${folder}/${FileName.data}`,
+    readOnly: options.readOnly,
+    headerBytes: HEADER_BYTES,
+    recordBytes: slotSize(options.shape),
+    recordCount: slotCount,
+  });
+  try {
+    const shard = new Shard(id, options.shape, file);
+    const sidecar = options.header?.clean ? readSidecar(files, folder, slotCount) : undefined;
+    await recoverShard(shard, slotCount, { sidecar, slice: options.slice });
+    return shard;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** The sidecar of a clean shard, or undefined where it is not good: then every slot is read instead. */
+function readSidecar(files: Files, folder: string, slotCount: number): Uint8Array | undefined {
+  const bytes = files.readFile(`${folder}/${FileName.sidecar}`);
+  return bytes !== undefined && sidecarDefect(bytes, slotCount) === undefined ? bytes : undefined;
+}
+
+function sidecarOf(shard: Shard): Uint8Array {
+  const { slotCount } = shard;
+  const bytes = new Uint8Array(slotCount * 4 + SIDECAR_TRAILER_BYTES);
+  shard.metas.copyTo(bytes);
+  sealSidecar(bytes, slotCount, crc32(bytes, 0, slotCount * 4));
+  return bytes;
+}
+
+function requireSameCounts(found: FoundDirectory, shape: Shape, path: string): void {
+  if (found.shape !== undefined) {
+    throw new ForeignDirectoryError(`Cannot create a store in ${path}: it holds one already`);
+  }
+  const ours = { ...shape, ...found.dbMeta };
+  requireSameShape(ours, shape, { ours: path, theirs: "the leader" });
+}
+
+function grownCount(slotCount: number): number {
+  return slotCount + Math.max(LEAST_GROWTH_SLOTS, slotCount >>> 3);
+}
+
+/** Waits for work, but not beyond a moment on the performance clock. */
+async function within(deadline: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new StorageError("Cannot close in time: the disk has not finished a sync");
+    timer = setTimeout(() => reject(error), Math.max(0, deadline - performance.now()));
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => {});
+  }
+}

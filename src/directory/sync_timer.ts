@@ -1,0 +1,53 @@
+import type { SlotFile } from "../storage/slot_file.ts";
+import { wrapStorageError } from "../storage/storage_error.ts";
+
+/** Makes a file durable by the clock, while it changes: reads and other shards go on meanwhile. */
+export class SyncTimer {
+  /** When all that was written was last known to be on disk (Unix ms). */
+  syncedAtMs: number | undefined;
+  /** Why the last sync failed, until one succeeds. */
+  error: Error | undefined;
+  readonly #file: SlotFile;
+  readonly #intervalMs: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isStopped = false;
+
+  /** Without an interval only {@link now} syncs. */
+  constructor(file: SlotFile, intervalMs: number | undefined) {
+    this.#file = file;
+    this.#intervalMs = intervalMs;
+  }
+
+  /** Notes a write: a sync follows within the interval. */
+  wrote(): void {
+    if (this.#intervalMs === undefined || this.#timer !== undefined || this.#isStopped) return;
+    if (!this.#file.unsynced) return;
+    this.#timer = setTimeout(() => this.#sync(), this.#intervalMs);
+  }
+
+  /** Syncs now. Rejects with StorageError. */
+  async now(): Promise<void> {
+    const startedAtMs = Date.now();
+    try {
+      await this.#file.sync();
+      this.syncedAtMs = startedAtMs;
+      this.error = undefined;
+    } catch (error) {
+      this.error = wrapStorageError(error, "sync", "fixed.data");
+      throw this.error;
+    }
+  }
+
+  /** Stops the clock. */
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #sync(): Promise<void> {
+    // The error stays in status; the next interval tries again, since the file is still unsynced.
+    await this.now().catch(() => {});
+    this.#timer = undefined;
+    this.wrote();
+  }
+}

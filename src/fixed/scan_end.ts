@@ -1,0 +1,63 @@
+/** What a finished scan leaves to do: forget what the leader does not have, and settle equal keys. */
+
+import type { TimeSlice } from "../time_slice.ts";
+import { forgetSlot } from "./apply.ts";
+import { SLOT_HEADER_BYTES } from "./layout.ts";
+import { OCCUPIED, statusOf } from "./meta.ts";
+import { hashKey } from "./routing.ts";
+import type { Shard } from "./shard.ts";
+import type { WholeScan } from "./whole_scan.ts";
+
+/** Slots between two looks at the clock. */
+const STEP_SLOTS = 1024;
+
+/** Judges what lies behind the last event of a whole scan. Rejects with DivergedError. */
+export async function finishScan(scan: WholeScan, slice: TimeSlice): Promise<void> {
+  slice.begin();
+  while (!scan.finish(STEP_SLOTS)) {
+    if (slice.isOver) await slice.yield();
+  }
+}
+
+/** Forgets the slots that two scans in a row did not see. Returns how many; the caller flushes. */
+export async function forgetSuspects(shard: Shard, slice: TimeSlice): Promise<number> {
+  let forgotten = 0;
+  slice.begin();
+  for (const slot of shard.suspects) {
+    if (statusOf(shard.metas.get(slot)) !== OCCUPIED) continue;
+    forgetSlot(shard, slot);
+    forgotten++;
+    if (!slice.isOver) continue;
+    shard.file.flush();
+    await slice.yield();
+  }
+  shard.suspects.clear();
+  shard.counters.diverged += forgotten;
+  return forgotten;
+}
+
+/** Suspects the slots that a whole scan did not see. Returns how many. */
+export function suspectUnseen(shard: Shard, scan: WholeScan): number {
+  for (const slot of scan.unseen) {
+    if (statusOf(shard.metas.get(slot)) === OCCUPIED) shard.suspects.add(slot);
+  }
+  return shard.suspects.size;
+}
+
+/** Where several slots hold one key, serves it from the slot that the leader serves it from. */
+export async function settleDuplicates(shard: Shard, prefer: "lowest" | "highest", slice: TimeSlice): Promise<void> {
+  const { slotCount } = shard;
+  slice.begin();
+  for (let i = 0; i < slotCount && shard.index.duplicates > 0; i++) {
+    promoteSlot(shard, prefer === "highest" ? i : slotCount - 1 - i);
+    if (i % STEP_SLOTS === 0 && slice.isOver) await slice.yield();
+  }
+}
+
+/** The slot that is promoted last serves the key. */
+function promoteSlot(shard: Shard, slot: number): void {
+  if (statusOf(shard.metas.get(slot)) !== OCCUPIED || shard.unverified.has(slot)) return;
+  const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
+  const key = shard.file.window.slice(keyAt, keyAt + shard.keyLength);
+  shard.index.promote(hashKey(key, 0, key.length), slot, key, 0);
+}

@@ -1,0 +1,180 @@
+import type { SlotFile } from "../storage/slot_file.ts";
+import type { Shape } from "../slot_events.ts";
+import { crc32 } from "./crc32.ts";
+import { SLOT_HEADER_BYTES } from "./layout.ts";
+import { DELETED, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
+import { MetaTable } from "./meta_table.ts";
+import { hashKey } from "./routing.ts";
+import { type KeySource, SlotIndex } from "./slot_index.ts";
+import { SlotSet } from "./slot_set.ts";
+
+/** Is told of every change of a shard, after it happened. */
+export interface ShardObserver {
+  /** A slot was written: with the key it held before, or with one that `previous` (a slot, or -1) served. */
+  written(shard: Shard, slot: number, keyChanged: boolean, previous: number): void;
+  /** A slot gave up the key at `bytes[0]`; `servedBy` is another slot that still holds it, or -1. */
+  removed(shard: Shard, slot: number, bytes: Uint8Array, servedBy: number): void;
+}
+
+/** What a shard counted since it was opened. */
+export interface ShardCounters {
+  /** Events applied, by kind. */
+  applied: { occupied: number; deleted: number; reset: number };
+  /** Events that changed nothing: the slot had that version, or a newer one. */
+  skipped: number;
+  /** Mappings dropped since another key took their slot. */
+  staleCleanups: number;
+  /** Slots whose CRC did not match, at open or at a read. */
+  crcErrors: number;
+  /** Slots in which the leader's state was taken against what was held here. */
+  diverged: number;
+}
+
+/**
+ * One shard in memory: metas, index and what is known of each slot, over a slot file.
+ *
+ * An OCCUPIED slot is either verified (its CRC matched once since open; it has an index entry) or in
+ * `unverified` (it has none, and is never served). Changes come through `apply.ts` and `recover.ts`.
+ */
+export class Shard implements KeySource {
+  /** Metas of all slots; their number is the slot count. */
+  readonly metas = new MetaTable();
+  /** Key to slot, for verified OCCUPIED slots. */
+  readonly index: SlotIndex;
+  /** OCCUPIED slots whose bytes cannot be trusted. */
+  readonly unverified = new SlotSet();
+  /** OCCUPIED slots that the last whole scan did not see: gone, once a second scan does not see them either. */
+  readonly suspects = new SlotSet();
+  /** Told of each change. */
+  readonly observers = new Set<ShardObserver>();
+  /** See {@link ShardCounters}. */
+  readonly counters: ShardCounters = {
+    applied: { occupied: 0, deleted: 0, reset: 0 },
+    skipped: 0,
+    staleCleanups: 0,
+    crcErrors: 0,
+    diverged: 0,
+  };
+  /** Slots with status OCCUPIED. */
+  occupied = 0;
+  /** Slots with status DELETED. */
+  deleted = 0;
+  /** Slots with a meta other than 0: those that were ever written. */
+  written = 0;
+  /** The newest version applied or found at open. */
+  maxVersion = 0;
+  /** Whether a key was found here that routes to another shard. */
+  misrouted = false;
+  /** Bytes of a key. */
+  readonly keyLength: number;
+  /** Bytes of a value. */
+  readonly valueLength: number;
+  readonly #key: Uint8Array;
+
+  /** A shard over an open file whose metas and index are still empty: see `recover.ts`. */
+  constructor(readonly id: number, readonly shape: Shape, readonly file: SlotFile) {
+    this.keyLength = shape.keyLength;
+    this.valueLength = shape.valueLength;
+    this.index = new SlotIndex(this);
+    this.#key = new Uint8Array(shape.keyLength);
+  }
+
+  /** Slots of the shard. */
+  get slotCount(): number {
+    return this.metas.length;
+  }
+
+  /** Whether no slot was ever written: only then may a leader leave DELETED slots out of a scan. */
+  get isEmpty(): boolean {
+    return this.written === 0;
+  }
+
+  /** See {@link KeySource}. */
+  slotHasKey(slot: number, bytes: Uint8Array, at: number): boolean {
+    const offset = this.file.at(slot) + SLOT_HEADER_BYTES;
+    return equalBytes(this.file.window, offset, bytes, at, this.keyLength);
+  }
+
+  /**
+   * The slot that serves a key, or -1. Afterwards the slot's bytes are at `file.window[file.at(slot)]`.
+   *
+   * A file that is not in memory is checked at each read; a slot that fails is quarantined.
+   */
+  find(hash: number, key: Uint8Array, at = 0): number {
+    for (;;) {
+      const slot = this.index.find(hash, key, at);
+      if (slot < 0 || this.file.kind === "resident" || this.crcMatches(slot)) return slot;
+      this.quarantine(slot, hash, key, at);
+    }
+  }
+
+  /** Whether the bytes of a slot match its CRC and its meta. */
+  crcMatches(slot: number): boolean {
+    const offset = this.file.at(slot);
+    const window = this.file.window;
+    return readWord(window, offset) === this.metas.get(slot) &&
+      readWord(window, offset + 4) === this.crcOf(window, offset);
+  }
+
+  /** CRC over meta, key and value of the slot at `window[offset]`. */
+  crcOf(window: Uint8Array, offset: number): number {
+    const body = this.keyLength + this.valueLength;
+    return crc32(window, offset + SLOT_HEADER_BYTES, body, crc32(window, offset, 4));
+  }
+
+  /** Takes a slot out of service until the leader sends it again. */
+  quarantine(slot: number, hash: number, key: Uint8Array, at: number): void {
+    this.index.remove(hash, slot, key, at);
+    this.unverified.add(slot);
+    this.counters.crcErrors++;
+  }
+
+  /** Adds a slot of this meta to the counts, or with -1 takes it out. */
+  count(meta: number, step: 1 | -1): void {
+    if (meta !== 0) this.written += step;
+    const status = statusOf(meta);
+    if (status === OCCUPIED) this.occupied += step;
+    else if (status === DELETED) this.deleted += step;
+  }
+
+  /** Sets a slot's meta, and what is counted of it. */
+  setMeta(slot: number, meta: number): void {
+    this.count(this.metas.get(slot), -1);
+    this.count(meta, 1);
+    this.metas.set(slot, meta);
+    if (isNewer(versionOf(meta), this.maxVersion)) this.maxVersion = versionOf(meta);
+  }
+
+  /** Drops the index entry of a verified OCCUPIED slot, whose bytes must still be the old ones. */
+  dropKey(slot: number): void {
+    const offset = this.file.at(slot) + SLOT_HEADER_BYTES;
+    const key = this.#key;
+    for (let i = 0; i < key.length; i++) key[i] = this.file.window[offset + i];
+    const hash = hashKey(key, 0, key.length);
+    this.index.remove(hash, slot, key, 0);
+    if (this.observers.size === 0) return;
+    const servedBy = this.index.find(hash, key, 0);
+    for (const observer of this.observers) observer.removed(this, slot, key, servedBy);
+  }
+}
+
+/** Whether two ranges hold the same bytes. */
+export function equalBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, length: number): boolean {
+  for (let i = 0; i < length; i++) {
+    if (a[aAt + i] !== b[bAt + i]) return false;
+  }
+  return true;
+}
+
+/** The little-endian u32 at an offset. */
+export function readWord(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24) >>> 0;
+}
+
+/** Writes a little-endian u32. */
+export function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word;
+  bytes[at + 1] = word >>> 8;
+  bytes[at + 2] = word >>> 16;
+  bytes[at + 3] = word >>> 24;
+}

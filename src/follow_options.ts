@@ -1,0 +1,91 @@
+import { UsageError } from "./errors.ts";
+import type { SyncPolicy } from "./replica_target.ts";
+import { type BackoffOptions, DEFAULT_BACKOFF } from "./replication/backoff.ts";
+import type { End } from "./replication/conversation.ts";
+import { DEFAULT_RESCAN, type RescanSettings } from "./replication/links.ts";
+import type { Phase } from "./replication/phase.ts";
+import { DEFAULT_TIMES, type SessionTimes } from "./replication/times.ts";
+import { STORAGE_KINDS, type StorageKind } from "./storage/slot_file.ts";
+
+/** What happens to a follower, for logs. */
+export type FollowerEvent =
+  | { type: "phase"; shard: number; phase: Phase }
+  | { type: "notice"; shard: number; message: string }
+  | { type: "end"; shard: number; reason: End["reason"]; error?: Error };
+
+/** Options of `follow`. */
+export interface FollowOptions {
+  /** The replica's directory; made if need be. Default `./replica`. */
+  dir?: string;
+  /** `resident` (default): all slots in memory. `positional`: none. */
+  storage?: StorageKind;
+  /** When data is made durable: every so many ms (default 50), before each Ack (`batch`), or `none`. */
+  sync?: SyncPolicy;
+  /** The protocol version; `auto` (default) asks for 2 and takes what the leader speaks. */
+  protocol?: "auto" | 1 | 2;
+  /** Idle ms after which a heartbeat cuts a v2 leader's 20 ms poll short (default 2); false sends none. */
+  nudgeMs?: number | false;
+  /** ms between scans, times the shard count, where only scans keep the copy fresh (default 60,000); false: never. */
+  rescanMs?: number | false;
+  /** What to do where the leader contradicts the copy. Default `guard`: take its state up to the limit. */
+  onDivergence?: "guard" | "accept" | "hold";
+  /** The limit of `guard`, as a share of the occupied slots (default 0.1). */
+  divergenceLimit?: number;
+  /** How long a fresh directory waits for a leader to tell the shape, in ms (default 30,000). */
+  connectTimeoutMs?: number;
+  /** A miss that proves nothing answers undefined instead of throwing IncompleteError. */
+  partial?: boolean;
+  /** Abandons the start; afterwards it does nothing. */
+  signal?: AbortSignal;
+  /** Told of phases, notices and ended connections. */
+  onEvent?: (event: FollowerEvent) => void;
+  /** Intervals of a session, for tests and unusual networks. */
+  times?: Partial<SessionTimes>;
+  /** Waits between connections. */
+  backoff?: Partial<BackoffOptions>;
+  /** When shards are scanned again. */
+  rescan?: Partial<RescanSettings>;
+}
+
+/** Options with every default filled in. */
+export interface ResolvedFollowOptions extends Required<Omit<FollowOptions, "signal" | "onEvent">> {
+  signal: AbortSignal | undefined;
+  onEvent: (event: FollowerEvent) => void;
+  times: SessionTimes;
+  backoff: BackoffOptions;
+  rescan: RescanSettings;
+}
+
+/** Fills in defaults. Throws UsageError for values that cannot be used. */
+export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOptions {
+  const { nudgeMs = 2, rescanMs = 60_000, divergenceLimit = 0.1, storage = "resident", sync = 50 } = options;
+  requireOption(STORAGE_KINDS.includes(storage), "storage", storage, STORAGE_KINDS.join(" or "));
+  requireOption(sync === "none" || sync === "batch" || sync > 0, "sync", sync, "none, batch or ms above 0");
+  requireOption(nudgeMs === false || nudgeMs > 0, "nudgeMs", nudgeMs, "false or ms above 0");
+  requireOption(rescanMs === false || rescanMs > 0, "rescanMs", rescanMs, "false or ms above 0");
+  requireOption(divergenceLimit >= 0 && divergenceLimit <= 1, "divergenceLimit", divergenceLimit, "0 to 1");
+  const { protocol = "auto", onDivergence = "guard" } = options;
+  requireOption(protocol === "auto" || protocol === 1 || protocol === 2, "protocol", protocol, "auto, 1 or 2");
+  requireOption(["guard", "accept", "hold"].includes(onDivergence), "onDivergence", onDivergence, "guard, accept or hold");
+  return {
+    dir: options.dir ?? "./replica",
+    storage,
+    sync,
+    protocol,
+    nudgeMs,
+    rescanMs,
+    onDivergence,
+    divergenceLimit,
+    connectTimeoutMs: options.connectTimeoutMs ?? 30_000,
+    partial: options.partial ?? false,
+    signal: options.signal,
+    onEvent: options.onEvent ?? (() => {}),
+    times: { ...DEFAULT_TIMES, ...options.times },
+    backoff: { ...DEFAULT_BACKOFF, ...options.backoff },
+    rescan: { ...DEFAULT_RESCAN, catchUpOnlyMs: rescanMs === false ? undefined : rescanMs, ...options.rescan },
+  };
+}
+
+function requireOption(isGood: boolean, name: string, value: unknown, allowed: string): void {
+  if (!isGood) throw new UsageError(`Cannot follow: ${name} is ${JSON.stringify(value)}, allowed are ${allowed}`);
+}

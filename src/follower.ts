@@ -1,0 +1,353 @@
+import { formatAddress } from "./address.ts";
+import { Directory, lockForWriting } from "./directory/directory.ts";
+import { ClosedError, ConnectionError, DivergedError, LeaderError } from "./errors.ts";
+import { countSlots, type Found, type Store } from "./fixed/store.ts";
+import type { ResolvedFollowOptions } from "./follow_options.ts";
+import { ReplicaTarget } from "./replica_target.ts";
+import type { End } from "./replication/conversation.ts";
+import type { Link } from "./replication/link.ts";
+import { ProtocolChoice } from "./replication/link_shared.ts";
+import { Links, type LinksListener } from "./replication/links.ts";
+import type { Address, Runtime } from "./runtime/runtime.ts";
+import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus } from "./status.ts";
+import type { DirectoryLock } from "./storage/dir_lock.ts";
+import { TimeSlice } from "./time_slice.ts";
+import { type Change, type ResyncReason, WatchHub, type WatchOptions } from "./watch.ts";
+
+/** Bytes that may wait for a store that is busy, per shard. */
+const READ_AHEAD_BYTES = 16 << 20;
+/** A clean close takes no longer than this; what is not done by then is scanned at the next open. */
+const CLOSE_LIMIT_MS = 1500;
+/** All links together send at most so many nudges a ms. */
+const NUDGES_PER_MS = 4;
+
+/** What a lookup found, and how old it may be. */
+export interface Lookup extends Found {
+  /** When the shard was last proven current (Unix ms); undefined if it never was. */
+  freshAtMs: number | undefined;
+}
+
+/**
+ * A read replica of one leader: reads are local and synchronous, and go on whatever happens to the leader.
+ *
+ * Made by `follow`; ended by `close()` or `await using`.
+ */
+export class Follower implements AsyncDisposable, LinksListener {
+  /** The leader, as host:port. */
+  readonly leader: string;
+  /** The replica's directory. */
+  readonly dir: string;
+  /** Resolves when the follower was closed; rejects with the error that stopped it for good. */
+  readonly closed: Promise<void>;
+
+  readonly #options: ResolvedFollowOptions;
+  readonly #lock: DirectoryLock;
+  readonly #target: ReplicaTarget;
+  readonly #links: Links;
+  readonly #hub = new WatchHub();
+  readonly #slice = new TimeSlice();
+  readonly #startedAtMs = Date.now();
+  readonly #caughtUp: Waiters = new Waiters();
+  #settle!: { resolve: () => void; reject: (error: Error) => void };
+  #closing: Promise<number[]> | undefined;
+  #stopError: Error | undefined;
+  #isClosed = false;
+
+  /** Use `follow`. */
+  private constructor(
+    runtime: Runtime,
+    address: Address,
+    options: ResolvedFollowOptions,
+    held: { lock: DirectoryLock; directory: Directory | undefined },
+  ) {
+    this.leader = formatAddress(address);
+    this.dir = options.dir;
+    this.#options = options;
+    this.#lock = held.lock;
+    const versions = new ProtocolChoice(options.protocol);
+    this.#target = new ReplicaTarget({
+      files: runtime.files,
+      path: options.dir,
+      directory: { storage: options.storage, pid: runtime.process.pid },
+      sync: options.sync,
+      divergence: { mode: options.onDivergence, limit: options.divergenceLimit },
+      leader: this.leader,
+      protocol: () => versions.current,
+      slice: this.#slice,
+      onScanBegins: (shard, isFirst) => this.#hub.scanBegins(shard, isFirst ? undefined : this.#resyncReason(shard)),
+      onScanEnds: (shard, diverged) => this.#hub.scanEnds(shard, diverged > 0),
+    }, held.directory);
+    this.#links = new Links({
+      network: runtime.network,
+      address,
+      leader: this.leader,
+      target: this.#target,
+      settings: {
+        times: options.times,
+        backoff: options.backoff,
+        syncBatches: options.sync === "batch",
+        nudgeMs: this.#nudgeMs(held.directory?.shape.shardCount ?? 1),
+        readAheadBytes: READ_AHEAD_BYTES,
+      },
+      versions,
+      slice: this.#slice,
+      now: () => performance.now(),
+      random: Math.random,
+      rescan: options.rescan,
+    }, this);
+    if (held.directory !== undefined) this.#hub.attach(held.directory.store);
+    this.closed = new Promise((resolve, reject) => this.#settle = { resolve, reject });
+    this.closed.catch(() => {});
+  }
+
+  /** Opens and locks the directory, and begins to follow. See `follow`. */
+  static async start(runtime: Runtime, address: Address, options: ResolvedFollowOptions): Promise<Follower> {
+    options.signal?.throwIfAborted();
+    const lock = lockForWriting(runtime.files, options.dir, runtime.process.pid);
+    try {
+      const directory = await Directory.open(runtime.files, options.dir, {
+        storage: options.storage,
+        pid: runtime.process.pid,
+      });
+      const follower = new Follower(runtime, address, options, { lock, directory });
+      follower.#begin();
+      if (directory === undefined) await follower.#learnShape();
+      return follower;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Number of keys. */
+  get size(): number {
+    return this.#store("count keys").size;
+  }
+
+  /**
+   * A copy of a key's value, valid for ever; undefined if the key is absent.
+   * Throws IncompleteError where that cannot be known (see option `partial`), UsageError for a wrong key length.
+   */
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#store("get").get(key, this.#options);
+  }
+
+  /** Copies a key's value to `out`: the bytes written, or -1. Throws as {@link get}; allocates nothing. */
+  getInto(key: Uint8Array, out: Uint8Array): number {
+    return this.#store("get").getInto(key, out, this.#options);
+  }
+
+  /** Whether a key is there. Throws as {@link get}. */
+  has(key: Uint8Array): boolean {
+    return this.#store("look up a key").has(key, this.#options);
+  }
+
+  /** All that is known of a key. Throws only UsageError, for a wrong key length. */
+  lookup(key: Uint8Array): Lookup {
+    const found = this.#store("look up a key").lookup(key);
+    return { ...found, freshAtMs: this.#links.links[found.shard]?.freshAtMs };
+  }
+
+  /** Copies of all keys and values, while changes go on: each key at most once, no torn value. */
+  entries(): IterableIterator<[key: Uint8Array, value: Uint8Array]> {
+    return this.#store("read entries").entries();
+  }
+
+  /** Changes from now on; after a `resync` read {@link entries} again. Ends with the follower, or by its signal. */
+  watch(options: WatchOptions = {}): AsyncIterableIterator<Change> {
+    this.#store("watch");
+    return this.#hub.watch(() => this.#target.directory?.store, options);
+  }
+
+  /**
+   * Resolves once every shard has finished a whole scan since the follower was started; at once if all have.
+   * Rejects with the error that makes that impossible.
+   */
+  async caughtUp(): Promise<void> {
+    if (this.#stopError !== undefined) throw this.#stopError;
+    if (this.#isClosed) throw new ClosedError("Cannot catch up: the follower is closed");
+    if (!this.#isCaughtUp()) await this.#caughtUp.wait();
+  }
+
+  /** Scans shards again, all or one: a way to prove the copy without waiting for the follower's own rules. */
+  rescan(shard?: number): void {
+    for (const link of this.#links.links) {
+      if (shard === undefined || link.shard === shard) this.#links.scan(link.shard, "asked for");
+    }
+  }
+
+  /** A snapshot, safe to print as JSON. */
+  status(): FollowerStatus {
+    const directory = this.#target.directory;
+    const shards = this.#links.links.map((link) => this.#shardStatus(link));
+    const fresh = shards.map((shard) => shard.freshAtMs);
+    const isWhole = directory !== undefined && shards.length === directory.shape.shardCount;
+    return {
+      leader: this.leader,
+      dir: this.dir,
+      phase: this.#isClosed || this.#stopError !== undefined ? "stopped" : leastPhase(shards.map((shard) => shard.phase)),
+      protocol: directory === undefined ? null : this.#links.versions.current,
+      shape: directory?.shape ?? null,
+      keys: directory?.store.size ?? 0,
+      complete: directory !== undefined && directory.store.shards.every(({ id }) => directory.store.isComplete(id)),
+      freshAtMs: isWhole && fresh.every((ms) => ms !== null) ? Math.min(...fresh as number[]) : null,
+      startedAtMs: this.#startedAtMs,
+      longestSliceMs: this.#slice.longestMs,
+      v1Connections: this.#links.v1Connections,
+      error: errorStatus(this.#stopError),
+      shards,
+    };
+  }
+
+  /**
+   * Stops following and closes the directory, within 2 seconds. Answers the shards that could not be closed
+   * cleanly: they are opened by a full scan next time. The second call answers the same.
+   */
+  close(): Promise<number[]> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** See {@link close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** See {@link LinksListener}. */
+  onPhase(link: Link): void {
+    this.#options.onEvent({ type: "phase", shard: link.shard, phase: link.phase });
+  }
+
+  /** See {@link LinksListener}. */
+  onCaughtUp(): void {
+    if (this.#isCaughtUp()) this.#caughtUp.resolve();
+  }
+
+  /** See {@link LinksListener}. */
+  onNotice(link: Link, message: string): void {
+    this.#options.onEvent({ type: "notice", shard: link.shard, message });
+  }
+
+  /** See {@link LinksListener}. */
+  onEnd(link: Link, { reason, error }: End): void {
+    if (error instanceof DivergedError) {
+      this.#hub.diverged();
+      this.#caughtUp.reject(error);
+    }
+    this.#options.onEvent({ type: "end", shard: link.shard, reason, error });
+  }
+
+  #begin(): void {
+    this.#links.done.then(() => {}, (error) => this.#stopFor(error));
+    this.#links.start();
+  }
+
+  /** A fresh directory has nothing to serve before the leader has told the shape. */
+  async #learnShape(): Promise<void> {
+    const { connectTimeoutMs, signal } = this.#options;
+    const deadline = performance.now() + connectTimeoutMs;
+    while (this.#target.directory === undefined) {
+      const error = this.#stopError ?? (signal?.aborted ? signal.reason : undefined) ??
+        (performance.now() > deadline ? this.#noShapeError() : undefined);
+      if (error !== undefined) {
+        await this.close();
+        throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    this.#hub.attach(this.#target.directory.store);
+  }
+
+  #noShapeError(): Error {
+    const cause = this.#links.links[0]?.lastError;
+    const reason = cause === undefined ? "it did not answer" : cause.message;
+    const message = `Cannot learn the shape from ${this.leader} within ${this.#options.connectTimeoutMs} ms: ${reason}`;
+    return cause instanceof LeaderError ? new LeaderError(message, { cause }) : new ConnectionError(message, { cause });
+  }
+
+  #stopFor(error: Error): void {
+    this.#stopError = error;
+    this.#caughtUp.reject(error);
+    this.#hub.close(error);
+    this.#settle.reject(error);
+  }
+
+  async #close(): Promise<number[]> {
+    this.#isClosed = true;
+    this.#caughtUp.reject(new ClosedError("Cannot catch up: the follower was closed"));
+    this.#hub.close();
+    await this.#links.stop();
+    const dirty = await this.#target.close(CLOSE_LIMIT_MS);
+    this.#lock.release();
+    this.#settle.resolve();
+    return dirty;
+  }
+
+  #store(what: string): Store {
+    if (this.#isClosed) throw new ClosedError(`Cannot ${what}: the follower is closed`);
+    return this.#target.directory!.store;
+  }
+
+  #isCaughtUp(): boolean {
+    const shape = this.#target.directory?.shape;
+    const { links } = this.#links;
+    return links.length === shape?.shardCount && links.every((link) => link.counters.wholeScans > 0);
+  }
+
+  #resyncReason(shard: number): ResyncReason {
+    return this.#links.links[shard]?.rescanReason === undefined ? "reconnect" : "rescan";
+  }
+
+  #nudgeMs(shardCount: number): number | undefined {
+    const { nudgeMs } = this.#options;
+    return nudgeMs === false ? undefined : Math.max(nudgeMs, shardCount / NUDGES_PER_MS);
+  }
+
+  #shardStatus(link: Link): ShardStatus {
+    const directory = this.#target.directory;
+    const shard = directory?.store.shards[link.shard];
+    const { session, counters } = link;
+    const sync = this.#target.syncState(link.shard);
+    const isScanning = session?.info !== undefined && link.phase === "catching-up";
+    return {
+      shard: link.shard,
+      phase: link.phase,
+      keys: shard?.index.keys ?? 0,
+      slots: shard === undefined
+        ? { total: 0, occupied: 0, deleted: 0, free: 0, unverified: 0 }
+        : { total: shard.slotCount, ...countSlots(shard) },
+      complete: directory?.store.isComplete(link.shard) ?? false,
+      freshAtMs: link.freshAtMs ?? null,
+      wholeScanAtMs: directory?.completeness.state.shards[link.shard].wholeScanAtMs ?? null,
+      scan: isScanning ? { position: session.scanPosition, slots: session.info!.slotCount } : null,
+      applied: shard?.counters.applied ?? { occupied: 0, deleted: 0, reset: 0 },
+      skipped: shard?.counters.skipped ?? 0,
+      staleCleanups: shard?.counters.staleCleanups ?? 0,
+      crcErrors: shard?.counters.crcErrors ?? 0,
+      diverged: shard?.counters.diverged ?? 0,
+      maxVersion: shard?.maxVersion ?? 0,
+      connections: counters.connections,
+      ends: { ...counters.ends },
+      scans: { whole: counters.wholeScans, side: counters.sideScans },
+      received: { bytes: counters.receivedBytes, batches: counters.batches, events: counters.events },
+      syncedAtMs: sync.syncedAtMs ?? null,
+      error: errorStatus(link.lastError ?? sync.error),
+    };
+  }
+}
+
+/** Promises of one outcome, made only when somebody waits: so none is ever unhandled. */
+class Waiters {
+  #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
+
+  wait(): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  resolve(): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  reject(error: Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+}

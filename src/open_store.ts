@@ -1,0 +1,227 @@
+import { parseAddress } from "./address.ts";
+import { Directory, lockForWriting } from "./directory/directory.ts";
+import { SyncTimer } from "./directory/sync_timer.ts";
+import { ClosedError, ForeignDirectoryError, UsageError } from "./errors.ts";
+import { FileName, requireSameShape, SLOT_HEADER_BYTES } from "./fixed/layout.ts";
+import { DELETED, FREE, OCCUPIED, packMeta, statusOf, versionOf } from "./fixed/meta.ts";
+import { shardOfKey } from "./fixed/routing.ts";
+import type { Shard } from "./fixed/shard.ts";
+import type { Store } from "./fixed/store.ts";
+import { deleteKey, putSlot, SlotAllocator, slotForPut } from "./fixed/write.ts";
+import type { SyncPolicy } from "./replica_target.ts";
+import { Leader, type LeaderOptions } from "./replication/leader.ts";
+import type { BatchEncoder } from "./replication/protocol.ts";
+import type { ReplicationSource, SlotWants } from "./replication/source.ts";
+import { detectRuntime } from "./runtime/mod.ts";
+import type { Files } from "./runtime/runtime.ts";
+import type { Shape } from "./slot_events.ts";
+import type { DirectoryLock } from "./storage/dir_lock.ts";
+import type { StorageKind } from "./storage/slot_file.ts";
+import { wrapStorageError } from "./storage/storage_error.ts";
+
+/** Options of `openStore`. */
+export interface StoreOptions {
+  /** `resident` (default): all slots in memory. `positional`: none. */
+  storage?: StorageKind;
+  /** When writes are made durable: every so many ms (default 50), or `none`. `flush()` does it at once. */
+  sync?: Exclude<SyncPolicy, "batch">;
+}
+
+/** A clean close takes no longer than this. */
+const CLOSE_LIMIT_MS = 10_000;
+
+/** A store of one's own: an armdb fixed directory that this process writes, and may `lead` from. Made by `openStore`. */
+export class OwnStore implements AsyncDisposable, ReplicationSource {
+  /** The directory. */
+  readonly dir: string;
+  readonly #directory: Directory;
+  readonly #lock: DirectoryLock;
+  readonly #allocators: SlotAllocator[];
+  readonly #syncs: SyncTimer[];
+  readonly #listeners: Set<(slot: number) => void>[];
+  readonly #record: Uint8Array;
+  #closing: Promise<number[]> | undefined;
+
+  /** Use `openStore`. */
+  constructor(directory: Directory, lock: DirectoryLock, sync: number | "none") {
+    const { store, shape, path } = directory;
+    this.dir = path;
+    this.#directory = directory;
+    this.#lock = lock;
+    this.#allocators = store.shards.map((shard) => new SlotAllocator(shard));
+    this.#syncs = store.shards.map((shard) => new SyncTimer(shard.file, sync === "none" ? undefined : sync));
+    this.#listeners = store.shards.map(() => new Set());
+    this.#record = new Uint8Array(shape.keyLength + shape.valueLength);
+  }
+
+  /** The shape. */
+  get shape(): Shape {
+    return this.#directory.shape;
+  }
+
+  /** Number of keys. */
+  get size(): number {
+    return this.#store("count keys").size;
+  }
+
+  /** A copy of a key's value, or undefined. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#store("get").get(key, { partial: true });
+  }
+
+  /** Whether a key is there. */
+  has(key: Uint8Array): boolean {
+    return this.#store("look up a key").has(key, { partial: true });
+  }
+
+  /** Copies of all keys and values. */
+  entries(): IterableIterator<[key: Uint8Array, value: Uint8Array]> {
+    return this.#store("read entries").entries();
+  }
+
+  /** Writes a key's value: in memory and in the file when it returns. Throws UsageError, StorageError. */
+  put(key: Uint8Array, value: Uint8Array): void {
+    const shard = this.#shardFor(key, "put");
+    const { valueLength, keyLength } = this.shape;
+    if (value.length !== valueLength) {
+      throw new UsageError(`Cannot put this value: it has ${value.length} bytes, values here have ${valueLength}`);
+    }
+    const slot = slotForPut(shard, this.#allocators[shard.id], key);
+    if (slot === shard.slotCount) this.#directory.growNow(shard.id, slot + 1);
+    this.#record.set(key);
+    this.#record.set(value, keyLength);
+    putSlot(shard, slot, this.#record);
+    this.#changed(shard, slot);
+  }
+
+  /** Deletes a key; says whether it was there. Throws UsageError, StorageError. */
+  delete(key: Uint8Array): boolean {
+    const shard = this.#shardFor(key, "delete");
+    const slot = deleteKey(shard, this.#allocators[shard.id], key);
+    if (slot >= 0) this.#changed(shard, slot);
+    return slot >= 0;
+  }
+
+  /** Makes all writes so far durable. Rejects with StorageError. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#syncs.map((sync) => sync.now()));
+  }
+
+  /** Closes the directory cleanly. Answers the shards that could not be; the second call answers the same. */
+  close(): Promise<number[]> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** See {@link close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** See {@link ReplicationSource}. */
+  slotCount(shard: number): number {
+    return this.#shard(shard).slotCount;
+  }
+
+  /** See {@link ReplicationSource}. */
+  addSlot(encoder: BatchEncoder, at: { shard: number; slot: number }, wants: SlotWants): void {
+    const shard = this.#shard(at.shard);
+    const meta = shard.metas.get(at.slot);
+    if (meta === 0) return;
+    const status = statusOf(meta);
+    if (status === FREE || shard.unverified.has(at.slot)) {
+      if (wants.resets) encoder.addReset(at.slot, packMeta(versionOf(meta), FREE));
+    } else if (status === OCCUPIED) {
+      const keyAt = shard.file.at(at.slot) + SLOT_HEADER_BYTES;
+      encoder.addOccupied(at.slot, meta, shard.file.window, keyAt);
+    } else if (status === DELETED && !wants.skipDeleted) {
+      const keyAt = shard.file.at(at.slot) + SLOT_HEADER_BYTES;
+      encoder.addDeleted(at.slot, meta, shard.file.window, keyAt);
+    }
+  }
+
+  /** See {@link ReplicationSource}. */
+  subscribe(shard: number, onChange: (slot: number) => void): () => void {
+    this.#listeners[shard].add(onChange);
+    return () => this.#listeners[shard].delete(onChange);
+  }
+
+  #changed(shard: Shard, slot: number): void {
+    for (const listener of this.#listeners[shard.id]) listener(slot);
+    try {
+      shard.file.flush();
+    } catch (error) {
+      throw wrapStorageError(error, "write", this.#directory.shardPath(shard.id, FileName.data));
+    }
+    this.#syncs[shard.id].wrote();
+  }
+
+  #shardFor(key: Uint8Array, what: string): Shard {
+    const { keyLength } = this.shape;
+    const { shards } = this.#store(what);
+    if (key.length === keyLength) return shards[shardOfKey(key, 0, this.shape)];
+    throw new UsageError(`Cannot ${what} this key: it has ${key.length} bytes, keys here have ${keyLength}`);
+  }
+
+  #shard(id: number): Shard {
+    return this.#directory.store.shards[id];
+  }
+
+  #store(what: string): Store {
+    if (this.#closing !== undefined) throw new ClosedError(`Cannot ${what}: the store is closed`);
+    return this.#directory.store;
+  }
+
+  async #close(): Promise<number[]> {
+    for (const sync of this.#syncs) sync.stop();
+    const dirty = await this.#directory.close(CLOSE_LIMIT_MS);
+    this.#lock.release();
+    return dirty;
+  }
+}
+
+/**
+ * Opens an armdb fixed directory for writing, or creates it where a shape is given.
+ *
+ * Rejects with LockedError, ShapeError (it exists, with another shape), ForeignDirectoryError (there is nothing, and
+ * no shape was given), DamagedDirectoryError, StorageError.
+ */
+export async function openStore(dir: string, shape?: Shape, options: StoreOptions = {}): Promise<OwnStore> {
+  const { files, process } = detectRuntime();
+  if (shape === undefined && !files.exists(dir)) throw nothingThere(dir);
+  const lock = lockForWriting(files, dir, process.pid);
+  try {
+    const directory = await openOrCreate(files, dir, shape, { storage: options.storage ?? "resident", pid: process.pid });
+    if (shape !== undefined) requireSameShape(directory.shape, shape, { ours: dir, theirs: "the call" });
+    return new OwnStore(directory, lock, options.sync ?? 50);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function openOrCreate(
+  files: Files,
+  dir: string,
+  shape: Shape | undefined,
+  options: { storage: StorageKind; pid: number },
+): Promise<Directory> {
+  const existing = await Directory.open(files, dir, options);
+  if (existing !== undefined) return existing;
+  if (shape === undefined) throw nothingThere(dir);
+  return await Directory.create(files, dir, shape, options);
+}
+
+function nothingThere(dir: string): ForeignDirectoryError {
+  return new ForeignDirectoryError(`Cannot open ${dir}: there is no armdb fixed store in it, and no shape to create one`);
+}
+
+/**
+ * Serves a store to followers, this product's and armdb's own, over protocols 1 and 2. Changes stream as they are made.
+ *
+ * `listen` is `host:port`; port 0 takes a free one, which `address` of the answer tells. Rejects with UsageError, or with
+ * the runtime's error (code EADDRINUSE where the port is taken).
+ */
+export async function lead(store: OwnStore, listen: string, options: LeaderOptions = {}): Promise<Leader> {
+  const address = parseAddress(listen, { anyPort: true });
+  return await Leader.listen(detectRuntime().network, address, store, options);
+}

@@ -1,0 +1,198 @@
+/**
+ * The store of a replica as replication sees it: creates, grows, applies, syncs and judges, shard by shard.
+ */
+
+import { Directory, type DirectoryOptions } from "./directory/directory.ts";
+import { CursorFile } from "./directory/cursor_file.ts";
+import { SyncTimer } from "./directory/sync_timer.ts";
+import { applyEvents } from "./fixed/apply.ts";
+import { checkShape, FileName, requireSameShape } from "./fixed/layout.ts";
+import { finishScan, forgetSuspects, settleDuplicates, suspectUnseen } from "./fixed/scan_end.ts";
+import type { Shard } from "./fixed/shard.ts";
+import { type DivergencePolicy, WholeScan } from "./fixed/whole_scan.ts";
+import type { EventSource, ReplicationTarget, ScanResult } from "./replication/target.ts";
+import type { Files } from "./runtime/runtime.ts";
+import type { Shape, SlotEvents } from "./slot_events.ts";
+import { wrapStorageError } from "./storage/storage_error.ts";
+import type { TimeSlice } from "./time_slice.ts";
+
+/** `none` leaves it to the system, `batch` before each Ack, a number every so many ms. */
+export type SyncPolicy = "none" | "batch" | number;
+
+/** What a target is made with. */
+export interface ReplicaTargetOptions {
+  files: Files;
+  /** The replica's directory, which the caller has locked. */
+  path: string;
+  directory: DirectoryOptions;
+  sync: SyncPolicy;
+  divergence: DivergencePolicy;
+  /** The leader, for messages and slotcask.json. */
+  leader: string;
+  /** The protocol in use. */
+  protocol: () => 1 | 2;
+  slice: TimeSlice;
+  /** A whole scan begins on a shard; `isFirst` if the shard never saw one. */
+  onScanBegins?: (shard: number, isFirst: boolean) => void;
+  /** The scan of a shard ended; `diverged` slots took the leader's state against what was held. */
+  onScanEnds?: (shard: number, diverged: number) => void;
+}
+
+/** What is kept of a shard beside the shard itself. */
+interface ShardState {
+  scan: WholeScan | undefined;
+  divergedBefore: number;
+  cursor: CursorFile;
+  sync: SyncTimer;
+}
+
+/** See the head of this file. */
+export class ReplicaTarget implements ReplicationTarget {
+  readonly #options: ReplicaTargetOptions;
+  readonly #states: ShardState[] = [];
+  #directory: Directory | undefined;
+  #creating: Promise<void> | undefined;
+
+  /** A target over an open directory, or over one that the first ShardInfo creates. */
+  constructor(options: ReplicaTargetOptions, directory: Directory | undefined) {
+    this.#options = options;
+    if (directory !== undefined) this.#adopt(directory);
+  }
+
+  /** The directory; undefined before the shape is known. */
+  get directory(): Directory | undefined {
+    return this.#directory;
+  }
+
+  /** When each shard's data was last known to be on disk (Unix ms), and what keeps it from getting there. */
+  syncState(shard: number): { syncedAtMs: number | undefined; error: Error | undefined } {
+    const state = this.#states[shard];
+    return { syncedAtMs: state?.sync.syncedAtMs, error: state?.sync.error };
+  }
+
+  isEmpty(shard: number): boolean {
+    return this.#directory === undefined || this.#shard(shard).isEmpty;
+  }
+
+  slotCount(shard: number): number {
+    return this.#directory === undefined ? 0 : this.#shard(shard).slotCount;
+  }
+
+  appliedTotal(shard: number): number {
+    return this.#states[shard]?.cursor.applied ?? 0;
+  }
+
+  maxVersion(shard: number): number {
+    return this.#directory === undefined ? 0 : this.#shard(shard).maxVersion;
+  }
+
+  async beginScan(id: number, source: "scan" | "side", leader: Shape & { slotCount: number }): Promise<void> {
+    await this.#requireDirectory(leader);
+    const directory = this.#directory!;
+    const shard = this.#shard(id);
+    const state = this.#states[id];
+    this.flush(id);
+    await directory.grow(id, leader.slotCount, true);
+    if (source === "side") return;
+    const { completeness } = directory;
+    completeness.setLeader(this.#options.leader, this.#options.protocol());
+    this.#options.onScanBegins?.(id, !completeness.isComplete(id));
+    await completeness.scanBegins(id, Date.now());
+    state.scan = new WholeScan(shard, this.#options.divergence);
+    state.divergedBefore = shard.counters.diverged;
+  }
+
+  async grow(shard: number, slotCount: number): Promise<void> {
+    await this.#directory!.grow(shard, slotCount);
+  }
+
+  apply(id: number, events: SlotEvents, source: EventSource): number {
+    const shard = this.#shard(id);
+    const { scan, cursor } = this.#states[id];
+    const applied = applyEvents(shard, events, source === "scan" ? scan : undefined);
+    cursor.advance(events.count, applied, shard.maxVersion);
+    return applied;
+  }
+
+  flush(id: number): void {
+    try {
+      this.#shard(id).file.flush();
+    } catch (error) {
+      throw wrapStorageError(error, "write", this.#directory!.shardPath(id, FileName.data));
+    }
+    this.#states[id].sync.wrote();
+  }
+
+  async sync(id: number): Promise<void> {
+    await this.#states[id].sync.now();
+  }
+
+  async endScan(id: number, source: "scan" | "side"): Promise<ScanResult> {
+    const shard = this.#shard(id);
+    const state = this.#states[id];
+    const { slice, protocol } = this.#options;
+    if (source === "scan") await finishScan(state.scan!, slice);
+    await forgetSuspects(shard, slice);
+    const unconfirmed = source === "scan" ? suspectUnseen(shard, state.scan!) : 0;
+    await settleDuplicates(shard, protocol() === 2 ? "highest" : "lowest", slice);
+    this.flush(id);
+    if (source === "scan") await this.#recordScan(id, state);
+    return { unconfirmed };
+  }
+
+  abortScan(shard: number): void {
+    if (this.#states[shard] !== undefined) this.#states[shard].scan = undefined;
+  }
+
+  /** Stops the timers, saves the cursors, closes the directory. Answers the shards that stay dirty. */
+  async close(limitMs: number): Promise<number[]> {
+    for (const { cursor, sync } of this.#states) {
+      sync.stop();
+      cursor.save();
+    }
+    await this.#directory?.completeness.settled();
+    return await this.#directory?.close(limitMs) ?? [];
+  }
+
+  async #recordScan(id: number, state: ShardState): Promise<void> {
+    const shard = this.#shard(id);
+    state.scan = undefined;
+    await this.#directory!.completeness.scanEnded(id, Date.now());
+    this.#options.onScanEnds?.(id, shard.counters.diverged - state.divergedBefore);
+  }
+
+  /** The store, made or checked by the leader's shape. Shard 0 comes first, but its connection may be lost midway. */
+  async #requireDirectory(leader: Shape): Promise<void> {
+    await this.#creating?.catch(() => {});
+    if (this.#directory === undefined) {
+      this.#creating = this.#create(leader);
+      await this.#creating;
+    }
+    const { path, leader: name } = this.#options;
+    requireSameShape(this.#directory!.shape, leader, { ours: path, theirs: name });
+  }
+
+  async #create({ shardCount, keyLength, valueLength, prefixBits }: Shape): Promise<void> {
+    const { files, path, directory } = this.#options;
+    const shape = { shardCount, keyLength, valueLength, prefixBits };
+    checkShape(shape);
+    this.#adopt(await Directory.create(files, path, shape, directory));
+  }
+
+  #adopt(directory: Directory): void {
+    this.#directory = directory;
+    const { files, sync } = this.#options;
+    for (const shard of directory.store.shards) {
+      this.#states.push({
+        scan: undefined,
+        divergedBefore: 0,
+        cursor: new CursorFile(files, directory.shardPath(shard.id, FileName.cursor), shard.id),
+        sync: new SyncTimer(shard.file, sync === "none" || sync === "batch" ? undefined : sync),
+      });
+    }
+  }
+
+  #shard(id: number): Shard {
+    return this.#directory!.store.shards[id];
+  }
+}

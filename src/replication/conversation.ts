@@ -1,0 +1,302 @@
+/**
+ * One connection from its begin to its end: feeds the session, performs its effects, owns socket and timer.
+ */
+
+import { ConnectionError, SlotcaskError } from "../errors.ts";
+import type { Connection } from "../runtime/runtime.ts";
+import { nextTurn } from "../time_slice.ts";
+import { LinkCounters } from "./counters.ts";
+import { type Frame, Framer } from "./framer.ts";
+import type { LinkShared } from "./link_shared.ts";
+import { FrameType, type ShardInfo } from "./protocol.ts";
+import { type Effect, type EndReason, Session } from "./session.ts";
+
+/** How a connection ended. */
+export interface End {
+  /** Why. */
+  reason: EndReason;
+  /** What to tell people; undefined for an end that we wanted. */
+  error?: Error;
+}
+
+/** What a link hears from its conversation. */
+export interface ConversationListener {
+  /** The session may have entered another phase. */
+  onProgress(session: Session): void;
+  /** ShardInfo came, and the store is ready. */
+  onGreeted(info: ShardInfo): void;
+  /** A frame came on a live link: the copy is current. */
+  onFresh(): void;
+  /** A whole scan was judged; `unconfirmed` slots ask for another. */
+  onScanned(unconfirmed: number): void;
+  /** Events may have been dropped. */
+  onSuspectDrops(): void;
+}
+
+/** See the head of this file. */
+export class Conversation {
+  /** The protocol's state; undefined until the connection is made. */
+  session: Session | undefined;
+  /** Resolves when the connection has ended. */
+  readonly ended: Promise<End>;
+  readonly #framer = new Framer();
+  #connection: Connection | undefined;
+  #resolveEnd!: (end: End) => void;
+  #isOver = false;
+  #isBusy = false;
+  #isPaused = false;
+  #closedByPeer = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerDue = Infinity;
+
+  /** A conversation that begins with {@link start}. */
+  constructor(
+    readonly shard: number,
+    readonly isSide: boolean,
+    readonly shared: LinkShared,
+    readonly counters: LinkCounters,
+    readonly listener: ConversationListener,
+  ) {
+    this.ended = new Promise((resolve) => this.#resolveEnd = resolve);
+  }
+
+  /** Connects and sends the SyncRequest. Failures arrive through `ended`. */
+  async start(): Promise<void> {
+    const { network, address, settings, leader } = this.shared;
+    try {
+      const connection = await network.connect(address, {
+        onData: (bytes) => this.#onData(bytes),
+        onClose: () => this.#onClose(),
+      }, settings.times.connectMs);
+      if (this.#isOver) return connection.destroy();
+      this.#connection = connection;
+      const now = this.shared.now();
+      this.session = this.#newSession(now);
+      this.#run(() => this.session!.start(now));
+    } catch (error) {
+      this.end({ reason: "error", error: connectionError(error, leader) });
+    }
+  }
+
+  /** Ends the connection, for a reason of ours. */
+  end(end: End): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#connection?.destroy();
+    this.#resolveEnd(end);
+  }
+
+  #newSession(now: number): Session {
+    const { target, settings, versions } = this.shared;
+    return new Session({
+      shard: this.shard,
+      version: versions.current,
+      emptyState: target.isEmpty(this.shard),
+      side: this.isSide,
+      syncBatches: settings.syncBatches,
+      nudgeMs: settings.nudgeMs,
+      times: settings.times,
+      progress: () => ({ applied: target.appliedTotal(this.shard), maxVersion: target.maxVersion(this.shard) }),
+    }, now);
+  }
+
+  #onData(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    this.counters.receivedBytes += bytes.length;
+    try {
+      this.#framer.push(bytes);
+      if (this.#isBusy || this.session === undefined) this.#readAhead();
+      else this.#run();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** All that came before is handled first: an Error frame may be among it. */
+  #onClose(): void {
+    this.#closedByPeer = true;
+    if (!this.#isBusy) this.#endByPeer();
+  }
+
+  #endByPeer(): void {
+    const closed = this.session?.closed();
+    this.end(closed ?? { reason: "closed", error: new ConnectionError("The leader closed the connection at once") });
+  }
+
+  /** Performs a step, then handles all frames that are there. One run at a time; data meanwhile is read ahead. */
+  #run(first?: () => readonly Effect[]): void {
+    this.#isBusy = true;
+    this.#drain(first).catch((error) => this.#fail(error));
+  }
+
+  /** Runs without a pause until an effect waits, or the time slice is over. */
+  async #drain(first?: () => readonly Effect[]): Promise<void> {
+    const { slice } = this.shared;
+    slice.begin();
+    if (first !== undefined) {
+      const waits = this.#perform(first());
+      if (waits !== undefined) await this.#pause(waits);
+    }
+    while (!this.#isOver) {
+      const frame = this.#framer.next();
+      if (frame === undefined) break;
+      const waits = this.#handle(frame);
+      if (waits !== undefined) await this.#pause(waits);
+      if (slice.isOver) await this.#pause(nextTurn());
+    }
+    this.#isBusy = false;
+    if (this.#isOver) return;
+    this.listener.onProgress(this.session!);
+    if (this.#closedByPeer) return this.#endByPeer();
+    this.#armTimer();
+  }
+
+  /** Lets the event loop run until `work` is done; what came meanwhile is kept. */
+  async #pause(work: Promise<void>): Promise<void> {
+    this.#framer.retain();
+    await work;
+    this.shared.slice.begin();
+    if (this.#isPaused && !this.#isOver) {
+      this.#isPaused = false;
+      this.#connection?.resume();
+    }
+  }
+
+  #handle(frame: Frame): Promise<void> | undefined {
+    const session = this.session!;
+    const now = this.shared.now();
+    if (frame.type === FrameType.SlotBatch && session.mustJudgeFirst) {
+      const kept = { ...frame, payload: frame.payload.slice() };
+      return this.#performBoth(session.judgeNow(now), () => session.frame(kept, this.shared.now()));
+    }
+    const waits = this.#perform(session.frame(frame, now));
+    if (session.phase === "live") this.listener.onFresh();
+    return waits;
+  }
+
+  async #performBoth(first: readonly Effect[], then: () => readonly Effect[]): Promise<void> {
+    await this.#perform(first);
+    if (!this.#isOver) await this.#perform(then());
+  }
+
+  /** Performs effects, and those of the inputs that they lead to. A promise where one has to be waited for. */
+  #perform(effects: readonly Effect[]): Promise<void> | undefined {
+    let list: readonly Effect[] | undefined = effects;
+    while (list !== undefined && !this.#isOver) {
+      let next: readonly Effect[] | undefined;
+      // The session reuses its list: the input that leads to the next one is always performed last.
+      for (let i = 0, count: number = list.length; i < count; i++) {
+        const result = this.#performOne(list[i]);
+        if (result instanceof Promise) return result.then((later) => this.#isOver ? undefined : this.#perform(later));
+        next = result;
+      }
+      list = next;
+    }
+  }
+
+  #performOne(effect: Effect): readonly Effect[] | Promise<readonly Effect[]> | undefined {
+    const { target } = this.shared;
+    switch (effect.type) {
+      case "send":
+        this.#connection!.write(effect.frame);
+        return;
+      case "greet":
+        return this.#greet(effect.info);
+      case "apply":
+        return this.#apply(effect);
+      case "flush":
+        target.flush(this.shard);
+        return;
+      case "sync":
+        return target.sync(this.shard).then(() => this.session!.synced(this.shared.now()));
+      case "judge":
+        return this.#judge();
+      case "suspect-drops":
+        this.listener.onSuspectDrops();
+        return;
+      case "end":
+        this.end({ reason: effect.reason, error: effect.error });
+        return;
+    }
+  }
+
+  async #greet(info: ShardInfo): Promise<readonly Effect[]> {
+    const { target } = this.shared;
+    await target.beginScan(this.shard, this.isSide ? "side" : "scan", info);
+    this.listener.onGreeted(info);
+    return this.session!.greeted(target.slotCount(this.shard), this.shared.now());
+  }
+
+  #apply(effect: Effect & { type: "apply" }): readonly Effect[] | Promise<readonly Effect[]> {
+    const { target } = this.shared;
+    if (effect.highestSlot < target.slotCount(this.shard)) return this.#applyNow(effect);
+    const { events, highestSlot } = effect;
+    events.bytes = events.bytes.slice();
+    return target.grow(this.shard, highestSlot + 1).then(() => this.#applyNow(effect));
+  }
+
+  #applyNow({ events, source }: Effect & { type: "apply" }): readonly Effect[] {
+    const { target } = this.shared;
+    const startedAt = this.shared.now();
+    try {
+      target.apply(this.shard, events, source);
+    } catch (error) {
+      // What was applied before the error stays applied, so the file must have it too.
+      target.flush(this.shard);
+      throw error;
+    }
+    const now = this.shared.now();
+    this.counters.addBatch(events.count, now - startedAt, now);
+    return this.session!.applied(now);
+  }
+
+  async #judge(): Promise<readonly Effect[]> {
+    const { unconfirmed } = await this.shared.target.endScan(this.shard, this.isSide ? "side" : "scan");
+    const effects = this.session!.judged(this.shared.now());
+    if (!this.isSide) this.listener.onScanned(unconfirmed);
+    return effects;
+  }
+
+  /** Keeps what came while a frame waits: up to a bound, and then as the leader's protocol allows. */
+  #readAhead(): void {
+    this.#framer.retain();
+    if (this.#framer.buffered <= this.shared.settings.readAheadBytes) return;
+    if (this.shared.versions.current === 1 && this.session?.phase === "live") return this.#dropReadAhead();
+    this.#isPaused = true;
+    this.#connection!.pause();
+  }
+
+  /** A v1 leader drops a link whose socket is full, and never streams again: better lose events and scan for them. */
+  #dropReadAhead(): void {
+    while (this.#framer.next() !== undefined) this.counters.droppedFrames++;
+    this.listener.onSuspectDrops();
+  }
+
+  #armTimer(): void {
+    const due = this.session!.deadline;
+    if (due >= this.#timerDue) return;
+    clearTimeout(this.#timer);
+    this.#timerDue = due;
+    this.#timer = setTimeout(() => this.#onTimer(), Math.max(0, due - this.shared.now()));
+  }
+
+  #onTimer(): void {
+    this.#timerDue = Infinity;
+    if (this.#isOver || this.#isBusy) return;
+    const now = this.shared.now();
+    if (now >= this.session!.deadline) this.#run(() => this.session!.tick(now));
+    else this.#armTimer();
+  }
+
+  #fail(error: unknown): void {
+    this.#isBusy = false;
+    this.end({ reason: "error", error: error instanceof Error ? error : new Error(String(error)) });
+  }
+}
+
+function connectionError(error: unknown, leader: string): Error {
+  if (error instanceof SlotcaskError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ConnectionError(`Cannot connect to ${leader}: ${reason}`, { cause: error });
+}

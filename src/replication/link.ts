@@ -1,0 +1,225 @@
+/**
+ * One shard's way to the leader: one conversation after the other, and what lies between them.
+ */
+
+import { DivergedError, ProtocolVersionError, SlotcaskError } from "../errors.ts";
+import { Backoff } from "./backoff.ts";
+import { Conversation, type ConversationListener, type End } from "./conversation.ts";
+import { LinkCounters } from "./counters.ts";
+import type { LinkShared } from "./link_shared.ts";
+import type { Phase } from "./phase.ts";
+import type { ShardInfo } from "./protocol.ts";
+import type { Session } from "./session.ts";
+
+/** What the owner of the links hears from one. */
+export interface LinkListener {
+  /** The phase changed. */
+  onPhase(link: Link): void;
+  /** The leader's ShardInfo came, and the store is ready. */
+  onGreeted(link: Link, info: ShardInfo): void;
+  /** A whole scan was judged and recorded; `unconfirmed` slots ask for another. */
+  onScanned(link: Link, unconfirmed: number): void;
+  /** Events may have been dropped: a scan is due. */
+  onSuspectDrops(link: Link): void;
+  /** A connection ended, or could not be made. */
+  onEnd(link: Link, end: End): void;
+}
+
+/** Waits after "shard already streaming" shortly behind an end of ours: the leader has not seen it yet. */
+const QUICK_RETRIES_MS = [50, 100, 200, 400];
+const QUICK_RETRY_WITHIN_MS = 2000;
+
+/** See the head of this file. */
+export class Link implements ConversationListener {
+  /** Where the link stands, in the product's words. */
+  phase: Phase = "connecting";
+  /** What it counted. */
+  readonly counters = new LinkCounters();
+  /** When the copy of this shard was last proven current (Unix ms); undefined before the first whole scan. */
+  freshAtMs: number | undefined;
+  /** How long the last whole scan took, in ms. */
+  lastScanMs = 0;
+  /** Why the last connection ended, until the next whole scan. */
+  lastError: Error | undefined;
+  /** Why the next scan is made, where it was asked for. */
+  rescanReason: string | undefined;
+
+  readonly #shared: LinkShared;
+  readonly #listener: LinkListener;
+  readonly #backoff: Backoff;
+  #conversation: Conversation | undefined;
+  #leaveGate = () => {};
+  #wake: (() => void) | undefined;
+  #isStopped = false;
+  #scanStartedAt = 0;
+  #scanStartedAtMs = 0;
+  #endedAt = -Infinity;
+  #quickRetries = 0;
+  #rescanTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the last link that caught up was never streamed to: the next one is not called live before it is. */
+  #isCatchUpOnly = false;
+
+  /** A link that does nothing until {@link run}. A side link makes one side scan and ends. */
+  constructor(readonly shard: number, shared: LinkShared, listener: LinkListener, readonly isSide = false) {
+    this.#shared = shared;
+    this.#listener = listener;
+    this.#backoff = new Backoff(shared.settings.backoff, shared.random);
+  }
+
+  /** The session of the open connection. */
+  get session(): Session | undefined {
+    return this.#conversation?.session;
+  }
+
+  /** Follows until {@link stop}. Rejects with an error that no reconnect can mend. */
+  async run(): Promise<void> {
+    while (!this.#isStopped) {
+      const end = await this.#converse();
+      if (this.#isStopped || this.isSide) break;
+      const delay = this.#delayAfter(end);
+      if (delay === 0) continue;
+      this.#setPhase(delay === Infinity ? "diverged" : "backing-off");
+      await this.#sleep(delay);
+    }
+    this.#setPhase("stopped");
+  }
+
+  /** Ends the connection and the link. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#conversation?.end({ reason: "closed" });
+    this.#wake?.();
+  }
+
+  /** Begins a new whole scan, over a new connection. */
+  rescan(reason: string): void {
+    this.rescanReason = reason;
+    if (this.#conversation !== undefined) this.#conversation.end({ reason: "rescan" });
+    else this.#wake?.();
+  }
+
+  /** See {@link ConversationListener}. */
+  onProgress({ phase, hasStreamed }: Session): void {
+    if (phase === "ended") return;
+    if (phase === "catch-up-only" && this.#rescanTimer === undefined) this.#restUntilRescan();
+    if (phase === "live" && hasStreamed) this.#isCatchUpOnly = false;
+    const shown = phase === "live" && this.#isCatchUpOnly ? "catch-up-only" : phase;
+    this.#setPhase(shown === "settling" ? "catching-up" : shown);
+  }
+
+  /** See {@link ConversationListener}. */
+  onGreeted(info: ShardInfo): void {
+    this.#setPhase("catching-up");
+    this.#listener.onGreeted(this, info);
+  }
+
+  /** See {@link ConversationListener}. */
+  onFresh(): void {
+    this.freshAtMs = Date.now();
+  }
+
+  /** See {@link ConversationListener}. */
+  onScanned(unconfirmed: number): void {
+    this.#leaveGate();
+    this.freshAtMs = Date.now();
+    this.lastScanMs = this.#shared.now() - this.#scanStartedAt;
+    this.lastError = undefined;
+    this.rescanReason = undefined;
+    this.#quickRetries = 0;
+    this.counters.wholeScans++;
+    this.#listener.onScanned(this, unconfirmed);
+  }
+
+  /** See {@link ConversationListener}. */
+  onSuspectDrops(): void {
+    this.#listener.onSuspectDrops(this);
+  }
+
+  /** One connection, from the wait for a place among the scans to its end. */
+  async #converse(): Promise<End> {
+    this.#leaveGate = await this.#shared.gate.enter();
+    const startedAt = this.#shared.now();
+    const sinceEnd = startedAt - this.#endedAt;
+    this.#scanStartedAt = startedAt;
+    this.#scanStartedAtMs = Date.now();
+    try {
+      if (this.#isStopped) return { reason: "closed" };
+      const end = await this.#runConversation();
+      this.#endedAt = this.#shared.now();
+      this.#note(end, this.#endedAt - startedAt, sinceEnd);
+      return end;
+    } finally {
+      this.#leaveGate();
+    }
+  }
+
+  async #runConversation(): Promise<End> {
+    this.#setPhase("connecting");
+    this.counters.connections++;
+    const conversation = new Conversation(this.shard, this.isSide, this.#shared, this.counters, this);
+    this.#conversation = conversation;
+    conversation.start();
+    const end = await conversation.ended;
+    this.#conversation = undefined;
+    clearTimeout(this.#rescanTimer);
+    this.#rescanTimer = undefined;
+    if (!this.isSide) this.#shared.target.abortScan(this.shard);
+    return end;
+  }
+
+  #lastedMs = 0;
+  #isSoonAfterEnd = false;
+
+  #note(end: End, lastedMs: number, sinceEnd: number): void {
+    this.#lastedMs = lastedMs;
+    this.#isSoonAfterEnd = sinceEnd < QUICK_RETRY_WITHIN_MS;
+    this.counters.ends[end.reason] = (this.counters.ends[end.reason] ?? 0) + 1;
+    if (end.error !== undefined) this.lastError = end.error;
+    if (!this.#isStopped) this.#listener.onEnd(this, end);
+  }
+
+  /** ms until the next connection; Infinity to wait for an operator. Throws what no reconnect can mend. */
+  #delayAfter(end: End): number {
+    if (end.reason === "rescan" || end.reason === "dropped") return 0;
+    if (end.reason === "version-mismatch" && this.#adoptVersion(end.error!)) return 0;
+    if (end.error instanceof DivergedError) return Infinity;
+    if (end.error instanceof SlotcaskError && end.error.remedy !== "reconnect") throw end.error;
+    if (end.reason === "already-streaming" && this.#isSoonAfterEnd && this.#quickRetries < QUICK_RETRIES_MS.length) {
+      return QUICK_RETRIES_MS[this.#quickRetries++];
+    }
+    return this.#backoff.next(this.#lastedMs);
+  }
+
+  /** Another link may have learnt the leader's version meanwhile; then this one only has to try again. */
+  #adoptVersion(error: Error): boolean {
+    const [, leader, ours] = /is (\d+) at the leader, and (\d+) here/.exec(error.message) ?? [];
+    return error instanceof ProtocolVersionError && leader !== ours && this.#shared.versions.adopt(Number(leader));
+  }
+
+  /** Only scans keep the copy fresh now: it is as fresh as the begin of the last, and the next one is due. */
+  #restUntilRescan(): void {
+    this.#isCatchUpOnly = true;
+    this.freshAtMs = this.#scanStartedAtMs;
+    const dueMs = this.#shared.catchUpOnlyRescanMs();
+    if (dueMs === Infinity) return;
+    const wait = this.#scanStartedAt + dueMs - this.#shared.now();
+    this.#rescanTimer = setTimeout(() => this.rescan("catch-up-only"), Math.max(0, wait));
+  }
+
+  #setPhase(phase: Phase): void {
+    if (this.phase === phase) return;
+    this.phase = phase;
+    this.#listener.onPhase(this);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (this.#isStopped) resolve();
+      else if (ms !== Infinity) timer = setTimeout(resolve, ms);
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+  }
+}

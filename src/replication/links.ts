@@ -1,0 +1,232 @@
+/**
+ * All links to one leader: who connects when, and when a shard is scanned again.
+ *
+ * Shard 0 goes first, since its ShardInfo tells shape and protocol; the connection stays and follows shard 0.
+ */
+
+import { ConnectionError } from "../errors.ts";
+import type { End } from "./conversation.ts";
+import { Link, type LinkListener } from "./link.ts";
+import { type LinkShared, ProtocolChoice } from "./link_shared.ts";
+import type { ShardInfo } from "./protocol.ts";
+import { ScanGate } from "./scan_gate.ts";
+
+/** When shards are scanned again. */
+export interface RescanSettings {
+  /** Between scans of a shard that only scans keep fresh, in ms, for each shard that there is; undefined: never. */
+  catchUpOnlyMs: number | undefined;
+  /** The least time between two scans for suspected drops, in ms. */
+  suspectMs: number;
+  /** Between side scans of a stream of protocol 1, in ms. */
+  sideMs: number;
+  /** A v2 link is scanned again only if this many events, at the most, come meanwhile: its queue holds 8,192. */
+  mostEventsMeanwhile: number;
+}
+
+/** The product's figures. */
+export const DEFAULT_RESCAN: RescanSettings = {
+  catchUpOnlyMs: 60_000,
+  suspectMs: 60_000,
+  sideMs: 6 * 3_600_000,
+  mostEventsMeanwhile: 4096,
+};
+
+/** Each connection leaks a thread stack in a v1 leader: the follower stops long before that kills it. */
+export const MOST_V1_CONNECTIONS = 10_000;
+/** Shards that catch up at once, against protocol 2. */
+const MOST_V2_SCANS = 4;
+
+/** What the owner hears. */
+export interface LinksListener {
+  /** A link's phase changed. */
+  onPhase(link: Link): void;
+  /** A link caught up. */
+  onCaughtUp(link: Link): void;
+  /** A connection ended with an error, or a scan was postponed: a line for the log. */
+  onNotice(link: Link, message: string): void;
+  /** A connection ended. */
+  onEnd(link: Link, end: End): void;
+}
+
+/** What the links are made with: see {@link LinkShared}. */
+export interface LinksOptions extends Omit<LinkShared, "gate" | "catchUpOnlyRescanMs"> {
+  /** When shards are scanned again. */
+  rescan: RescanSettings;
+}
+
+/** See the head of this file. */
+export class Links implements LinkListener {
+  /** The links that began, by shard. */
+  readonly links: Link[] = [];
+  /** Connections made to a leader of protocol 1. */
+  v1Connections = 0;
+  readonly #shared: LinkShared;
+  readonly #rescan: RescanSettings;
+  readonly #listener: LinksListener;
+  readonly #sides = new Map<number, Link>();
+  readonly #lastScanAt = new Map<number, number>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #running: Promise<void>[] = [];
+  #shardCount = 1;
+  #isStopped = false;
+  #reject!: (error: unknown) => void;
+  /** Rejects with the error that stopped the links; resolves when they were stopped from outside. */
+  readonly done: Promise<void>;
+  #resolve!: () => void;
+
+  /** Links that begin with {@link start}. */
+  constructor(options: LinksOptions, listener: LinksListener) {
+    const { rescan, versions } = options;
+    this.#rescan = rescan;
+    this.#listener = listener;
+    this.#shared = {
+      ...options,
+      gate: new ScanGate(() => versions.current === 2 ? MOST_V2_SCANS : Infinity),
+      catchUpOnlyRescanMs: () => rescan.catchUpOnlyMs === undefined ? Infinity : rescan.catchUpOnlyMs * this.#shardCount,
+    };
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.done.catch(() => {});
+  }
+
+  /** The protocol version in use. */
+  get versions(): ProtocolChoice {
+    return this.#shared.versions;
+  }
+
+  /** Begins with shard 0. */
+  start(): void {
+    this.#startLink(0);
+  }
+
+  /** Ends all links; resolves when the last has ended. */
+  async stop(): Promise<void> {
+    if (!this.#isStopped) {
+      this.#isStopped = true;
+      for (const timer of this.#timers) clearTimeout(timer);
+      for (const link of [...this.links, ...this.#sides.values()]) link.stop();
+      this.#shared.gate.wake();
+    }
+    await Promise.all(this.#running);
+    this.#resolve();
+  }
+
+  /** See {@link LinkListener}. */
+  onPhase(link: Link): void {
+    if (!link.isSide) this.#listener.onPhase(link);
+  }
+
+  /** See {@link LinkListener}. */
+  onGreeted(link: Link, info: ShardInfo): void {
+    if (this.versions.current === 1) this.#countV1Connection();
+    this.#shardCount = info.shardCount;
+    this.#shared.gate.wake();
+    for (let shard = this.links.length; shard < info.shardCount; shard++) this.#startLink(shard);
+    if (!link.isSide) this.#lastScanAt.set(link.shard, this.#shared.now());
+  }
+
+  /** See {@link LinkListener}. */
+  onScanned(link: Link, unconfirmed: number): void {
+    this.#listener.onCaughtUp(link);
+    if (unconfirmed > 0) {
+      this.#scanAgain(link, `to confirm that ${unconfirmed} slots are gone`);
+    } else if (this.versions.current === 1) {
+      this.#later(this.#rescan.sideMs, () => this.#scanAgain(link, "by the clock"));
+    }
+  }
+
+  /** See {@link LinkListener}. */
+  onSuspectDrops(link: Link): void {
+    if (link.isSide || this.#rescan.catchUpOnlyMs === undefined) return;
+    const since = this.#shared.now() - (this.#lastScanAt.get(link.shard) ?? -Infinity);
+    const wait = Math.max(0, this.#rescan.suspectMs - since);
+    const reason = "events may have been dropped";
+    if (wait === 0) this.#scanAgain(link, reason);
+    else if (!this.#isPending(link)) this.#pending.set(link, this.#later(wait, () => this.#scanAgain(link, reason)));
+  }
+
+  readonly #pending = new Map<Link, ReturnType<typeof setTimeout>>();
+
+  #isPending(link: Link): boolean {
+    return this.#pending.has(link);
+  }
+
+  /** See {@link LinkListener}. */
+  onEnd(link: Link, end: End): void {
+    if (link.isSide && end.reason === "scanned") this.links[link.shard].counters.sideScans++;
+    this.#listener.onEnd(link, end);
+  }
+
+  /** Scans a shard again: beside a stream of protocol 1, and over a new connection else. */
+  scan(shard: number, reason: string): void {
+    this.#scanAgain(this.links[shard], reason);
+  }
+
+  #scanAgain(link: Link, reason: string): void {
+    this.#pending.delete(link);
+    if (this.#isStopped) return;
+    if (this.versions.current === 1 && link.phase === "live") return this.#startSideScan(link, reason);
+    if (link.phase === "live" && !this.#canReconnect(link, reason)) return;
+    this.#lastScanAt.set(link.shard, this.#shared.now());
+    link.rescan(reason);
+  }
+
+  /** A v2 rescan ends a healthy stream: a rate that the stream carries may overflow the queue in every scan. */
+  #canReconnect(link: Link, reason: string): boolean {
+    const rate = link.counters.eventRate(this.#shared.now());
+    const meanwhile = rate * link.lastScanMs / 1000;
+    if (meanwhile < this.#rescan.mostEventsMeanwhile) return true;
+    this.#listener.onNotice(
+      link,
+      `scan postponed (${reason}): at ${Math.round(rate)} events/s ${Math.round(meanwhile)} would come meanwhile, ` +
+        `the limit is ${this.#rescan.mostEventsMeanwhile}`,
+    );
+    this.#pending.set(link, this.#later(this.#rescan.suspectMs, () => this.#scanAgain(link, reason)));
+    return false;
+  }
+
+  #startSideScan(link: Link, reason: string): void {
+    if (this.#sides.has(link.shard)) return;
+    this.#lastScanAt.set(link.shard, this.#shared.now());
+    this.#listener.onNotice(link, `side scan (${reason})`);
+    const side = new Link(link.shard, this.#shared, this, true);
+    this.#sides.set(link.shard, side);
+    this.#run(side).finally(() => this.#sides.delete(link.shard));
+  }
+
+  #startLink(shard: number): void {
+    if (this.#isStopped) return;
+    const link = new Link(shard, this.#shared, this);
+    this.links.push(link);
+    this.#run(link);
+  }
+
+  #run(link: Link): Promise<void> {
+    const run = link.run().catch((error) => {
+      this.#reject(error);
+      this.stop();
+    });
+    this.#running.push(run);
+    return run;
+  }
+
+  #countV1Connection(): void {
+    if (++this.v1Connections < MOST_V1_CONNECTIONS) return;
+    throw new ConnectionError(
+      `Cannot connect again: ${this.v1Connections} connections were made to a leader of protocol 1, which leaks a ` +
+        `thread stack at each; the limit is ${MOST_V1_CONNECTIONS}. Restart the leader, then the follower`,
+      { remedy: "stop" },
+    );
+  }
+
+  #later(ms: number, callback: () => void): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      callback();
+    }, ms);
+    this.#timers.add(timer);
+    return timer;
+  }
+}

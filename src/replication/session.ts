@@ -1,0 +1,426 @@
+/**
+ * One connection to a leader, as a state machine without I/O.
+ *
+ * Inputs are method calls, each with `now` (ms of a monotonic clock); what is to be done comes out as effects, and
+ * what an effect gave goes back in as an input (`greeted`, `applied`, `synced`, `judged`). After an effect marked
+ * (waits) no frame may be put in until its input has come.
+ *
+ * ```text
+ * start -> greeting -- ShardInfo --> [greet, waits] -> catching-up -- SlotBatch --> [apply, waits] -> Ack
+ *   catching-up -- CaughtUp --> settling -- 250 ms, or a frame --> [judge, waits] -> live
+ *   live (protocol 1) -- 6 s without a frame --> catch-up-only
+ *   any -- Error, silence, bad frame --> [end]
+ * ```
+ */
+
+import { ConnectionError, LeaderError, ProtocolError, ProtocolVersionError, ShapeError } from "../errors.ts";
+import type { SlotEvents } from "../slot_events.ts";
+import type { Frame } from "./framer.ts";
+import {
+  ACK_FRAME_BYTES,
+  BATCH_TARGET_BYTES,
+  BatchDecoder,
+  decodeCaughtUp,
+  decodeError,
+  decodeShardInfo,
+  encodeSyncRequest,
+  FrameType,
+  frameTypeName,
+  HEARTBEAT_FRAME,
+  MAX_BATCH_EVENTS,
+  type ProtocolVersion,
+  type ShardInfo,
+  writeAck,
+} from "./protocol.ts";
+import type { EventSource } from "./target.ts";
+import type { SessionTimes } from "./times.ts";
+
+/** Where a session stands. */
+export type SessionPhase = "greeting" | "catching-up" | "settling" | "live" | "catch-up-only" | "ended";
+
+/** Why a session ended; the link decides by it when to come back. */
+export type EndReason =
+  | "closed"
+  | "silent"
+  | "partial-scan"
+  | "dropped"
+  | "already-streaming"
+  | "version-mismatch"
+  | "rescan"
+  | "scanned"
+  | "error";
+
+/** What the link is to do. */
+export type Effect =
+  /** Write these bytes in one write, before the next input. */
+  | { type: "send"; frame: Uint8Array }
+  /** Prepare the store for the leader's shape, then `greeted` (waits). */
+  | { type: "greet"; info: ShardInfo }
+  /** Apply the events, then `applied` (waits). */
+  | { type: "apply"; events: SlotEvents; highestSlot: number; source: EventSource }
+  /** Write what was applied to the file. */
+  | { type: "flush" }
+  /** Make durable what was flushed, then `synced` (waits). */
+  | { type: "sync" }
+  /** The whole scan came: judge it, then `judged` (waits). */
+  | { type: "judge" }
+  /** A run of full batches may have hidden dropped events: a scan is due. */
+  | { type: "suspect-drops" }
+  /** Close the connection. */
+  | { type: "end"; reason: EndReason; error?: Error };
+
+/** What a session is started with. */
+export interface SessionOptions {
+  /** The shard. */
+  shard: number;
+  /** The protocol version to speak. */
+  version: ProtocolVersion;
+  /** Whether no slot was ever written here. */
+  emptyState: boolean;
+  /** A side scan goes beside a stream and ends at CaughtUp. */
+  side: boolean;
+  /** Whether an Ack waits for the disk while live. */
+  syncBatches: boolean;
+  /** Idle ms after which a nudge is sent; undefined sends none. */
+  nudgeMs: number | undefined;
+  /** All other intervals. */
+  times: SessionTimes;
+  /** Applied events and newest version, for the Ack. */
+  progress: () => { applied: number; maxVersion: number };
+}
+
+/** A slot id this far beyond all that is known is an error, not a reason to grow the file. */
+const SLOT_SLACK = 65_536;
+/** A run of full batches with this many events may have met a full queue of 8,192. */
+const SUSPECT_RUN_EVENTS = 7936;
+/** While catching up with Acks that wait for nothing, the disk is asked once in so many batches. */
+const BATCHES_PER_SYNC = 64;
+
+/** See the head of this file. */
+export class Session {
+  phase: SessionPhase = "greeting";
+  /** The leader's answer to the SyncRequest. */
+  info: ShardInfo | undefined;
+  /** Frames, batches and events that came. */
+  readonly received = { frames: 0, batches: 0, events: 0 };
+  /** The next slot of the scan. */
+  scanPosition = 0;
+  readonly #options: SessionOptions;
+  readonly #effects: Effect[] = [];
+  readonly #ack = new Uint8Array(ACK_FRAME_BYTES);
+  #decoder: BatchDecoder | undefined;
+  #knownSlots = 0;
+  #phaseAt: number;
+  #heardAt: number;
+  #sentAt: number;
+  #hasStreamed = false;
+  #fullRunEvents = 0;
+  #batchesSinceSync = 0;
+  #ackIsDue = false;
+  #isJudging = false;
+
+  /** A session whose connection has just been made. */
+  constructor(options: SessionOptions, now: number) {
+    this.#options = options;
+    this.#phaseAt = this.#heardAt = this.#sentAt = now;
+  }
+
+  /** Whether a frame came behind CaughtUp: the leader streams to this connection. */
+  get hasStreamed(): boolean {
+    return this.#hasStreamed;
+  }
+
+  /** The first input: answers the SyncRequest. */
+  start(now: number): readonly Effect[] {
+    this.#effects.length = 0;
+    const { shard, version, emptyState } = this.#options;
+    this.#send(encodeSyncRequest({ shard, version, emptyState }), now);
+    return this.#effects;
+  }
+
+  /** A frame came. Throws ProtocolError, LeaderError, ShapeError; then the connection is to be closed. */
+  frame(frame: Frame, now: number): readonly Effect[] {
+    this.#effects.length = 0;
+    this.#heardAt = now;
+    this.received.frames++;
+    switch (frame.type) {
+      case FrameType.ShardInfo:
+        this.#onShardInfo(frame.payload);
+        break;
+      case FrameType.SlotBatch:
+        this.#onBatch(frame.payload);
+        break;
+      case FrameType.CaughtUp:
+        this.#onCaughtUp(frame.payload, now);
+        break;
+      case FrameType.Heartbeat:
+        this.#onHeartbeat(now);
+        break;
+      case FrameType.Error:
+        this.#onError(decodeError(frame.payload));
+        break;
+      default:
+        throw new ProtocolError(
+          `Cannot accept ${frameTypeName(frame.type)} from a leader in phase ${this.phase}`,
+        );
+    }
+    return this.#effects;
+  }
+
+  /** The store is ready for the scan; it has room for `slotCount` slots. */
+  greeted(slotCount: number, now: number): readonly Effect[] {
+    this.#effects.length = 0;
+    this.#knownSlots = Math.max(slotCount, this.info!.slotCount);
+    this.#enter("catching-up", now);
+    this.#heardAt = now;
+    return this.#effects;
+  }
+
+  /** The last batch was applied. */
+  applied(now: number): readonly Effect[] {
+    this.#effects.length = 0;
+    const isLive = this.phase === "live";
+    if (isLive && this.#options.syncBatches) {
+      this.#ackIsDue = true;
+      this.#effects.push({ type: "flush" }, { type: "sync" });
+      return this.#effects;
+    }
+    this.#sendAck(now);
+    this.#effects.push({ type: "flush" });
+    if (!isLive && this.#options.syncBatches && ++this.#batchesSinceSync >= BATCHES_PER_SYNC) {
+      this.#batchesSinceSync = 0;
+      this.#effects.push({ type: "sync" });
+    }
+    return this.#effects;
+  }
+
+  /** The disk has what was flushed. */
+  synced(now: number): readonly Effect[] {
+    this.#effects.length = 0;
+    if (this.#ackIsDue) this.#sendAck(now);
+    if (this.#isJudging) this.#effects.push({ type: "judge" });
+    return this.#effects;
+  }
+
+  /** The whole scan was judged and recorded. */
+  judged(now: number): readonly Effect[] {
+    this.#effects.length = 0;
+    this.#isJudging = false;
+    if (this.#options.side) this.#end("scanned");
+    else this.#enter("live", now);
+    return this.#effects;
+  }
+
+  /** The connection ended by itself: why, as the link should see it. */
+  closed(): { reason: EndReason; error: Error } {
+    const phase = this.phase;
+    this.phase = "ended";
+    const isPartial = phase === "settling" && !this.#isJudging;
+    const error = new ConnectionError(
+      isPartial
+        ? "The leader closed the connection right after CaughtUp: it was stopped in the middle of the scan"
+        : `The leader closed the connection (phase ${phase})`,
+    );
+    return { reason: isPartial ? "partial-scan" : "closed", error };
+  }
+
+  /** The moment at which `tick` is to be called, if no other input comes before. */
+  get deadline(): number {
+    return Math.min(this.#sendDeadline(), this.#phaseDeadline());
+  }
+
+  /** The deadline has come. */
+  tick(now: number): readonly Effect[] {
+    this.#effects.length = 0;
+    if (now >= this.#sendDeadline()) this.#send(HEARTBEAT_FRAME, now);
+    if (now >= this.#phaseDeadline()) this.#onPhaseDeadline(now);
+    return this.#effects;
+  }
+
+  #onShardInfo(payload: Uint8Array): void {
+    if (this.phase !== "greeting") {
+      throw new ProtocolError(
+        `Cannot accept ShardInfo in phase ${this.phase}: it comes once, in phase greeting`,
+      );
+    }
+    this.info = decodeShardInfo(payload);
+    const { shardCount } = this.info;
+    if (this.#options.shard >= shardCount) {
+      throw new ShapeError(
+        `Cannot follow shard ${this.#options.shard}: shard count is ${shardCount} at the leader`,
+      );
+    }
+    this.#decoder = new BatchDecoder(this.info);
+    this.#effects.push({ type: "greet", info: this.info });
+  }
+
+  #onBatch(payload: Uint8Array): void {
+    if (this.#decoder === undefined) {
+      throw new ProtocolError("Cannot accept SlotBatch in phase greeting: ShardInfo comes first");
+    }
+    const events = this.#decoder.decode(payload, this.#options);
+    const highestSlot = this.#requireKnownSlots(events);
+    this.received.batches++;
+    this.received.events += events.count;
+    if (this.phase === "catching-up") this.scanPosition = highestSlot + 1;
+    else this.#onStreamed(events.count, payload.length);
+    if (this.phase === "catch-up-only") this.phase = "live";
+    this.#effects.push({ type: "apply", events, highestSlot, source: this.#source() });
+  }
+
+  #onStreamed(events: number, payloadBytes: number): void {
+    this.#hasStreamed = true;
+    const isFull = events >= MAX_BATCH_EVENTS || payloadBytes >= BATCH_TARGET_BYTES;
+    const before = this.#fullRunEvents;
+    this.#fullRunEvents = isFull ? before + events : 0;
+    if (before < SUSPECT_RUN_EVENTS && this.#fullRunEvents >= SUSPECT_RUN_EVENTS) {
+      this.#effects.push({ type: "suspect-drops" });
+    }
+  }
+
+  #onCaughtUp(payload: Uint8Array, now: number): void {
+    const { shard } = decodeCaughtUp(payload);
+    if (shard !== this.#options.shard) {
+      throw new ProtocolError(
+        `Cannot accept CaughtUp: shard_id is ${shard}, expected ${this.#options.shard}`,
+      );
+    }
+    if (this.phase !== "catching-up") {
+      throw new ProtocolError(
+        `Cannot accept CaughtUp in phase ${this.phase}: it comes once, in phase catching-up`,
+      );
+    }
+    this.scanPosition = this.#knownSlots;
+    this.#enter("settling", now);
+  }
+
+  #onHeartbeat(now: number): void {
+    if (this.phase === "live" || this.phase === "settling") this.#hasStreamed = true;
+    if (this.phase === "catch-up-only") this.#enter("live", now);
+  }
+
+  #onError(message: string): void {
+    const version = /^protocol version mismatch: leader (\d+)/.exec(message);
+    if (version !== null) {
+      const error = new ProtocolVersionError(
+        `Cannot follow: protocol version is ${version[1]} at the leader, and ${this.#options.version} here`,
+      );
+      this.#end("version-mismatch", error);
+    } else if (message === "events dropped, rescan required") {
+      this.#end("dropped", new LeaderError(message));
+    } else if (message === "shard already streaming") {
+      this.#end(
+        "already-streaming",
+        new LeaderError("The leader says: shard already streaming (to another follower)"),
+      );
+    } else if (message === "invalid shard_id") {
+      throw new ShapeError(`Cannot follow: the leader has no shard ${this.#options.shard}`);
+    } else {
+      this.#end("error", new LeaderError(`The leader says: ${message}`));
+    }
+  }
+
+  #onPhaseDeadline(now: number): void {
+    const waited = Math.round(now - this.#heardAt);
+    if (this.phase === "settling") this.#settle(now);
+    else if (this.phase === "live" && !this.#hasStreamed && this.#options.version === 1) {
+      this.#enter("catch-up-only", now);
+    } else if (this.phase !== "catch-up-only") {
+      this.#end(
+        "silent",
+        new ConnectionError(`The leader said nothing for ${waited} ms (phase ${this.phase})`),
+      );
+    }
+  }
+
+  #settle(now: number): void {
+    this.#phaseAt = now;
+    this.#isJudging = true;
+    this.#effects.push(this.#options.syncBatches ? { type: "sync" } : { type: "judge" });
+  }
+
+  /** Whether a batch that is next must wait: it proves that the scan was whole, which is judged first. */
+  get mustJudgeFirst(): boolean {
+    return this.phase === "settling" && !this.#isJudging;
+  }
+
+  /** A batch came behind CaughtUp: see {@link mustJudgeFirst}. */
+  judgeNow(now: number): readonly Effect[] {
+    this.#effects.length = 0;
+    this.#settle(now);
+    return this.#effects;
+  }
+
+  #phaseDeadline(): number {
+    const { times, version } = this.#options;
+    switch (this.phase) {
+      case "greeting":
+        return this.#phaseAt + times.greetingMs;
+      case "catching-up":
+        return this.#heardAt + times.silenceMs + this.#scanAllowanceMs();
+      case "settling":
+        return this.#isJudging ? Infinity : this.#phaseAt + times.settleMs;
+      case "live":
+        if (version === 1 && !this.#hasStreamed) return this.#phaseAt + times.catchUpOnlyMs;
+        return this.#heardAt + (version === 1 ? times.silenceV1Ms : times.silenceMs);
+      default:
+        return Infinity;
+    }
+  }
+
+  /** A leader says nothing while it scans free slots. */
+  #scanAllowanceMs(): number {
+    const { slotCount, slotSize } = this.info!;
+    return slotCount * slotSize / this.#options.times.scanBytesPerMs;
+  }
+
+  /** Heartbeats go by the clock, never as an answer: a v1 leader in catch-up-only mode answers every one. */
+  #sendDeadline(): number {
+    if (this.phase !== "live") return Infinity;
+    const { times, version, nudgeMs } = this.#options;
+    if (version === 1) return this.#hasStreamed ? this.#sentAt + times.heartbeatV1Ms : Infinity;
+    if (nudgeMs === undefined) return this.#sentAt + times.heartbeatMs;
+    return Math.max(this.#sentAt, this.#heardAt) + nudgeMs;
+  }
+
+  #requireKnownSlots(events: SlotEvents): number {
+    let highest = 0;
+    for (let i = 0; i < events.count; i++) {
+      if (events.slots[i] > highest) highest = events.slots[i];
+    }
+    if (highest >= this.#knownSlots + SLOT_SLACK) {
+      throw new ProtocolError(
+        `Cannot apply SlotBatch: slot_id is ${highest}, and ${this.#knownSlots} slots are known`,
+      );
+    }
+    if (highest >= this.#knownSlots) this.#knownSlots = highest + 1;
+    return highest;
+  }
+
+  #source(): EventSource {
+    if (this.#options.side) return "side";
+    return this.phase === "catching-up" ? "scan" : "stream";
+  }
+
+  #enter(phase: SessionPhase, now: number): void {
+    this.phase = phase;
+    this.#phaseAt = now;
+  }
+
+  #send(frame: Uint8Array, now: number): void {
+    this.#sentAt = now;
+    this.#effects.push({ type: "send", frame });
+  }
+
+  #sendAck(now: number): void {
+    this.#ackIsDue = false;
+    const { applied, maxVersion } = this.#options.progress();
+    writeAck(this.#ack, { shard: this.#options.shard, applied, maxVersion });
+    this.#send(this.#ack, now);
+  }
+
+  #end(reason: EndReason, error?: Error): void {
+    this.phase = "ended";
+    this.#effects.push({ type: "end", reason, error });
+  }
+}

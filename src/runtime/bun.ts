@@ -1,0 +1,53 @@
+/** Bun. Written against the few names it needs, since Bun's own types are not there when Deno checks this. */
+
+import process from "node:process";
+import { flock, FlockMode } from "./flock_bun.ts";
+import { closeFile, nodeFiles, once, openFile, unlessMissing } from "./files_node.ts";
+import { nodeNetwork } from "./network_node.ts";
+import { nodeProcess } from "./process_node.ts";
+import type { FileLock, Runtime } from "./runtime.ts";
+
+/** The part of the global `Bun` that is used here. */
+export interface BunNamespace {
+  version: string;
+}
+
+/** The runtime over the global `Bun`. */
+export function bunRuntime(bun: BunNamespace): Runtime {
+  return {
+    name: "bun",
+    version: bun.version,
+    files: nodeFiles({ lock, isLocked }),
+    network: nodeNetwork(),
+    process: nodeProcess((name) => process.env[name]),
+  };
+}
+
+function lock(path: string): FileLock | undefined {
+  const file = openFile(path, "create");
+  try {
+    if (flock(file, FlockMode.exclusive)) return { file, release: once(() => release(file)) };
+  } catch (error) {
+    closeFile(file);
+    throw error;
+  }
+  closeFile(file);
+  return undefined;
+}
+
+/** Unlocked by name: a child process that inherited the file would otherwise go on holding it. */
+function release(file: number): void {
+  flock(file, FlockMode.unlock);
+  closeFile(file);
+}
+
+/** A shared lock, so that two who look do not see each other. */
+function isLocked(path: string): boolean {
+  const file = unlessMissing(() => openFile(path, "read"));
+  if (file === undefined) return false;
+  try {
+    return !flock(file, FlockMode.shared);
+  } finally {
+    closeFile(file);
+  }
+}

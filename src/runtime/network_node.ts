@@ -1,0 +1,117 @@
+/** TCP through node:net, which both runtimes have. */
+
+import * as net from "node:net";
+import { asError, errorCode, errorWithCode } from "./error_code.ts";
+import type { Address, Connection, ConnectionHandlers, Listener, Network } from "./runtime.ts";
+import { SocketConnection } from "./socket_connection.ts";
+
+/** How {@link nodeNetwork} behaves. */
+export interface NetworkOptions {
+  /** Called before a socket is made; throws where the runtime does not permit the address. */
+  permit?(address: Address, use: "connect" | "listen"): void;
+  /** How long one side's end waits for the other's, in milliseconds. */
+  lingerMs?: number;
+}
+
+/** Bytes of a connecting side's receive buffer: armdb's batches are 64 KiB and a little. */
+const RECEIVE_BYTES = 128 * 1024;
+
+/** The network over node:net. */
+export function nodeNetwork(options: NetworkOptions = {}): Network {
+  const { permit = () => {}, lingerMs = 1_000 } = options;
+  return {
+    connect: (address, handlers, timeoutMs) =>
+      new Promise((resolve, reject) => {
+        permit(address, "connect");
+        connect(address, { handlers, timeoutMs, lingerMs, resolve, reject });
+      }),
+    listen: (address, accept) =>
+      new Promise((resolve, reject) => {
+        permit(address, "listen");
+        listen(address, { accept, lingerMs, resolve, reject });
+      }),
+  };
+}
+
+interface Connecting {
+  handlers: ConnectionHandlers;
+  timeoutMs: number;
+  lingerMs: number;
+  resolve(connection: Connection): void;
+  reject(error: Error): void;
+}
+
+function connect(address: Address, { handlers, timeoutMs, lingerMs, resolve, reject }: Connecting): void {
+  const onread: net.OnReadOpts = {
+    // One buffer for the life of the connection: a fresh one per read costs up to a third of a batch's time.
+    buffer: new Uint8Array(RECEIVE_BYTES),
+    callback(length, buffer) {
+      connection.deliver(buffer.subarray(0, length));
+      return true;
+    },
+  };
+  const socket = net.connect({ ...address, noDelay: true, onread });
+  const connection = new SocketConnection(socket, lingerMs);
+  const timer = setTimeout(() => {
+    connection.destroy();
+    reject(
+      errorWithCode(`connect ETIMEDOUT ${address.host}:${address.port} after ${timeoutMs} ms`, "ETIMEDOUT"),
+    );
+  }, timeoutMs);
+  socket.once("connect", () => {
+    clearTimeout(timer);
+    connection.attach(handlers);
+    resolve(connection);
+  });
+  socket.once("close", () => {
+    clearTimeout(timer);
+    reject(connectError(connection.error, address));
+  });
+}
+
+/** An error with a message: that of a host with several addresses has them inside, and may have none itself. */
+function connectError(error: Error | undefined, { host, port }: Address): Error {
+  if (error === undefined) return errorWithCode(`connect ECONNABORTED ${host}:${port}`, "ECONNABORTED");
+  if (error.message !== "" && !(error instanceof AggregateError)) return error;
+  const code = errorCode(error) ?? "ECONNREFUSED";
+  return Object.assign(errorWithCode(`connect ${code} ${host}:${port}`, code), { cause: error });
+}
+
+interface Listening {
+  accept(connection: Connection): ConnectionHandlers;
+  lingerMs: number;
+  resolve(listener: Listener): void;
+  reject(error: Error): void;
+}
+
+function listen(address: Address, { accept, lingerMs, resolve, reject }: Listening): void {
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    const connection = new SocketConnection(socket, lingerMs);
+    connection.attach(accept(connection));
+    socket.on("data", (bytes) => connection.deliver(plain(bytes)));
+  });
+  // Stays after listening began: a failed accept (too many open files) must not end the process.
+  server.on("error", (error) => reject(listenError(asError(error), address)));
+  server.listen({ ...address }, () => {
+    const { address: host, port } = server.address() as net.AddressInfo;
+    resolve({ address: { host, port }, close: () => closeServer(server) });
+  });
+}
+
+/** Bun gives a host that does not resolve no code. */
+function listenError(error: Error, { host }: Address): Error {
+  if (errorCode(error) !== undefined) return error;
+  return Object.assign(errorWithCode(`${error.message} (${host})`, "ENOTFOUND"), { cause: error });
+}
+
+/** Not the server's own end: that waits for its connections. */
+function closeServer(server: net.Server): Promise<void> {
+  server.close();
+  return Promise.resolve();
+}
+
+/** Not a Buffer: its slice() shares the bytes, where a Uint8Array's copies them. */
+function plain(bytes: Uint8Array | string): Uint8Array {
+  if (typeof bytes === "string") throw new TypeError("Cannot deliver text: the socket has an encoding");
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

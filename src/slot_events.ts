@@ -1,0 +1,30 @@
+/**
+ * A decoded batch of slot changes: the form in which a source hands them to a store.
+ *
+ * Columns over one buffer, so that a batch costs no object per event. The arrays belong to the decoder and
+ * are valid until it decodes the next batch; only the first `count` entries mean anything.
+ */
+export interface SlotEvents {
+  /** The bytes that `keyAt` points into. */
+  bytes: Uint8Array;
+  /** Number of events. */
+  count: number;
+  /** Slot id of each event. */
+  slots: Uint32Array;
+  /** Meta of each event: OCCUPIED carries key and value, DELETED a key, FREE (a reset) neither. */
+  metas: Uint32Array;
+  /** Offset of each event's key in `bytes`; the value follows the key. Meaningless for FREE. */
+  keyAt: Uint32Array;
+}
+
+/** What all shards of a store have in common; a leader and its follower must agree on it. */
+export interface Shape {
+  /** Number of shards, 1 to 255. */
+  shardCount: number;
+  /** Bytes of a key, 1 and more. */
+  keyLength: number;
+  /** Bytes of a value, 0 and more. */
+  valueLength: number;
+  /** Leading bits of a key that choose its shard; 0 means all of them. */
+  prefixBits: number;
+}

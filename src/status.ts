@@ -1,0 +1,109 @@
+import { type Remedy, SlotcaskError } from "./errors.ts";
+import type { Phase } from "./replication/phase.ts";
+import type { Shape } from "./slot_events.ts";
+
+/** An error, as status prints it. */
+export interface ErrorStatus {
+  /** What happened. */
+  message: string;
+  /** What mends it. */
+  remedy: Remedy;
+}
+
+/** One shard of a follower. Times are Unix ms; null is "not yet". */
+export interface ShardStatus {
+  /** The shard. */
+  shard: number;
+  /** Where its link stands. */
+  phase: Phase;
+  /** Keys that are served. */
+  keys: number;
+  /** Slots by status; `unverified` ones are among the occupied, and are not served. */
+  slots: { total: number; occupied: number; deleted: number; free: number; unverified: number };
+  /** Whether a miss proves a key's absence. */
+  complete: boolean;
+  /** The last moment at which the copy was proven current. */
+  freshAtMs: number | null;
+  /** When the last whole scan ended, over all processes. */
+  wholeScanAtMs: number | null;
+  /** The scan that is going on: slots passed, of those that the leader has. */
+  scan: { position: number; slots: number } | null;
+  /** Events applied, by kind. */
+  applied: { occupied: number; deleted: number; reset: number };
+  /** Events that changed nothing. */
+  skipped: number;
+  /** Mappings dropped since another key took their slot. */
+  staleCleanups: number;
+  /** Slots whose CRC did not match. */
+  crcErrors: number;
+  /** Slots in which the leader's state was taken against what was held. */
+  diverged: number;
+  /** The newest version. */
+  maxVersion: number;
+  /** Connections tried. */
+  connections: number;
+  /** Connections that ended, by reason. */
+  ends: Record<string, number>;
+  /** Whole and side scans that came to their end. */
+  scans: { whole: number; side: number };
+  /** Bytes, batches and events from the leader. */
+  received: { bytes: number; batches: number; events: number };
+  /** When all that was written was last known to be on disk. */
+  syncedAtMs: number | null;
+  /** Why the last connection ended, until the shard has caught up again; or what the disk refused. */
+  error: ErrorStatus | null;
+}
+
+/** A snapshot of a follower, safe to print as JSON. */
+export interface FollowerStatus {
+  /** The leader, as host:port. */
+  leader: string;
+  /** The replica's directory. */
+  dir: string;
+  /** The least advanced phase among the shards. */
+  phase: Phase;
+  /** The leader's protocol version; null before the first ShardInfo. */
+  protocol: 1 | 2 | null;
+  /** The shape; null before it is known. */
+  shape: Shape | null;
+  /** Keys that are served. */
+  keys: number;
+  /** Whether every shard is complete. */
+  complete: boolean;
+  /** The oldest of the shards' fresh times; null before all have one. */
+  freshAtMs: number | null;
+  /** When the follower was started. */
+  startedAtMs: number;
+  /** The longest synchronous step so far, in ms. */
+  longestSliceMs: number;
+  /** Connections to a leader of protocol 1, each of which costs it a thread stack. */
+  v1Connections: number;
+  /** What stopped the follower for good. */
+  error: ErrorStatus | null;
+  /** All shards. */
+  shards: ShardStatus[];
+}
+
+/** From the least to the most advanced. */
+const ORDER: Phase[] = [
+  "stopped",
+  "diverged",
+  "paused",
+  "backing-off",
+  "connecting",
+  "greeting",
+  "catching-up",
+  "catch-up-only",
+  "live",
+];
+
+/** The least advanced of some phases; `connecting` of none. */
+export function leastPhase(phases: readonly Phase[]): Phase {
+  return ORDER.find((phase) => phases.includes(phase)) ?? "connecting";
+}
+
+/** An error for status. */
+export function errorStatus(error: Error | undefined): ErrorStatus | null {
+  if (error === undefined) return null;
+  return { message: error.message, remedy: error instanceof SlotcaskError ? error.remedy : "reconnect" };
+}

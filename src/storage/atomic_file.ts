@@ -1,0 +1,73 @@
+/** Small files that are replaced whole: after a crash there is the old one or the new one, never a part. */
+
+import { dirname } from "node:path";
+import type { FileDescriptor, Files } from "../runtime/runtime.ts";
+import { wrapStorageError } from "./storage_error.ts";
+
+/** What the temporary file beside PATH is called: PATH and this. */
+export const TEMPORARY_SUFFIX = ".tmp";
+
+/**
+ * Replaces a file: writes a temporary one beside it, syncs it, renames it over the file, syncs the directory.
+ *
+ * Blocks the thread for two syncs. Throws a StorageError that names the path; the temporary is then removed, and
+ * the file is the old one (or the new one, perhaps not durable, if only the directory could not be synced).
+ */
+export function writeFileAtomic(files: Files, path: string, bytes: Uint8Array): void {
+  const temporary = path + TEMPORARY_SUFFIX;
+  try {
+    const file = openEmpty(files, temporary);
+    try {
+      files.write(file, bytes, 0, bytes.length, 0);
+      files.syncNow(file);
+    } finally {
+      files.close(file);
+    }
+    files.rename(temporary, path);
+    files.syncDirectory(dirname(path));
+  } catch (error) {
+    throw abandon(files, { error, path });
+  }
+}
+
+/**
+ * The same without blocking the thread while the disk syncs. `bytes` must stay as they are until it resolves, and
+ * two calls for one path must not overlap: they would share the temporary file.
+ */
+export async function writeFileAtomicAsync(files: Files, path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = path + TEMPORARY_SUFFIX;
+  try {
+    const file = openEmpty(files, temporary);
+    try {
+      files.write(file, bytes, 0, bytes.length, 0);
+      await files.sync(file);
+    } finally {
+      files.close(file);
+    }
+    files.rename(temporary, path);
+    await files.syncDirectoryAsync(dirname(path));
+  } catch (error) {
+    throw abandon(files, { error, path });
+  }
+}
+
+/** A crash may have left a temporary file that is longer than the new one. */
+function openEmpty(files: Files, temporary: string): FileDescriptor {
+  const file = files.open(temporary, "create");
+  try {
+    files.truncate(file, 0);
+    return file;
+  } catch (error) {
+    files.close(file);
+    throw error;
+  }
+}
+
+function abandon(files: Files, { error, path }: { error: unknown; path: string }): Error {
+  try {
+    files.remove(path + TEMPORARY_SUFFIX);
+  } catch {
+    // The first error is the one to tell; the next write truncates what stays.
+  }
+  return wrapStorageError(error, "write", path);
+}

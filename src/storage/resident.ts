@@ -1,0 +1,102 @@
+import { FileBase, type SlotFile, type SlotFileOptions } from "./slot_file.ts";
+import { StagedRuns } from "./staged_runs.ts";
+
+/** A window holds at most this many bytes, in whole records. Bun refuses buffers over 4 GiB. */
+export const WINDOW_BYTES = 64 << 20;
+/** A window holds at least this many records, so that a growing file does not end in a thousand windows. */
+const LEAST_WINDOW_RECORDS = 4096;
+const LOAD_BYTES = 256 << 10;
+
+/**
+ * A slot file with all records in memory: reads cost no I/O, writes go to memory first and to the file in runs.
+ *
+ * Memory comes in windows of equal size that are added as the file grows and never copied.
+ */
+export class ResidentFile extends FileBase implements SlotFile {
+  readonly kind = "resident" as const;
+  readonly loadLimit: number;
+  window: Uint8Array<ArrayBuffer>;
+  readonly #shift: number;
+  readonly #mask: number;
+  readonly #windows: Uint8Array<ArrayBuffer>[] = [];
+  readonly #views: DataView[] = [];
+  readonly #staged = new StagedRuns();
+
+  constructor(options: SlotFileOptions) {
+    super(options);
+    this.#shift = windowShift(options.recordCount, options.recordBytes);
+    this.#mask = 2 ** this.#shift - 1;
+    this.loadLimit = Math.max(1, Math.floor(LOAD_BYTES / options.recordBytes));
+    this.#addWindows();
+    this.window = this.#windows[0];
+  }
+
+  get unsynced(): boolean {
+    return this.hasUnsyncedWrites || !this.#staged.empty;
+  }
+
+  at(record: number): number {
+    this.window = this.#windows[record >>> this.#shift];
+    return (record & this.#mask) * this.recordBytes;
+  }
+
+  load(first: number, count: number): number {
+    const inWindow = this.#mask + 1 - (first & this.#mask);
+    const records = Math.min(count, inWindow, this.loadLimit, this.recordCount - first);
+    const offset = this.at(first);
+    this.files.read(this.file, this.window, offset, records * this.recordBytes, this.positionOf(first));
+    return records;
+  }
+
+  stage(record: number): number {
+    this.#staged.addRecord(record);
+    return this.at(record);
+  }
+
+  stageHead(record: number, word: number): void {
+    this.#staged.addHead(record);
+    this.#views[record >>> this.#shift].setUint32((record & this.#mask) * this.recordBytes, word, true);
+  }
+
+  flush(): void {
+    if (!this.#staged.empty) this.#staged.flush(this.#writeHead, this.#writeRun);
+  }
+
+  extend(recordCount: number): void {
+    if (recordCount <= this.recordCount) return;
+    this.extendFile(recordCount);
+    this.#addWindows();
+  }
+
+  #writeHead = (record: number): void => {
+    const offset = this.at(record);
+    this.writeFile(this.window, offset, 4, this.positionOf(record));
+  };
+
+  #writeRun = (first: number, count: number): void => {
+    while (count > 0) {
+      const offset = this.at(first);
+      const records = Math.min(count, this.#mask + 1 - (first & this.#mask));
+      this.writeFile(this.window, offset, records * this.recordBytes, this.positionOf(first));
+      first += records;
+      count -= records;
+    }
+  };
+
+  #addWindows(): void {
+    const bytes = (this.#mask + 1) * this.recordBytes;
+    const needed = Math.max(1, Math.ceil(this.recordCount / (this.#mask + 1)));
+    while (this.#windows.length < needed) {
+      const window = new Uint8Array(bytes);
+      this.#windows.push(window);
+      this.#views.push(new DataView(window.buffer));
+    }
+  }
+}
+
+/** log2 of the records of a window: enough for the whole file, within the bounds above. */
+function windowShift(recordCount: number, recordBytes: number): number {
+  const most = Math.floor(Math.log2(WINDOW_BYTES / recordBytes));
+  const wanted = Math.ceil(Math.log2(Math.max(LEAST_WINDOW_RECORDS, recordCount)));
+  return Math.min(wanted, most);
+}

@@ -1,0 +1,185 @@
+import { ClosedError } from "./errors.ts";
+import { copyEntry } from "./fixed/entries.ts";
+import { versionOf } from "./fixed/meta.ts";
+import type { Shard, ShardObserver } from "./fixed/shard.ts";
+import type { Store } from "./fixed/store.ts";
+
+/** Why a watcher must read the entries again. */
+export type ResyncReason = "overflow" | "reconnect" | "rescan" | "diverged";
+
+/** A change, as `watch` yields it. Keys and values are copies. */
+export type Change =
+  | { type: "put"; key: Uint8Array; value: Uint8Array; version: number; shard: number }
+  | { type: "delete"; key: Uint8Array; shard: number }
+  /** The shard is current now. */
+  | { type: "caught-up"; shard: number }
+  /** Changes were missed: read `entries()` again. Later changes follow as usual. */
+  | { type: "resync"; reason: ResyncReason };
+
+/** Options of `watch`. */
+export interface WatchOptions {
+  /** Only keys that begin with these bytes. */
+  prefix?: Uint8Array;
+  /** Begin with a put for each key that is there. */
+  initial?: boolean;
+  /** Ends the watch. */
+  signal?: AbortSignal;
+  /** Changes that wait for the reader, at the most; over it they are dropped and a resync says so. Default 1,024. */
+  queue?: number;
+}
+
+const DEFAULT_QUEUE = 1024;
+
+/** All watchers of a store: turns what shards report into changes, and each reader's pace into a bounded queue. */
+export class WatchHub implements ShardObserver {
+  readonly #watchers = new Set<Watcher>();
+  /** Keys that a scan dropped: they may turn up in another slot before it ends. */
+  readonly #vanished = new Map<number, Map<string, Uint8Array>>();
+  #shards: readonly Shard[] = [];
+
+  /** Takes up the shards, once they are there. */
+  attach(store: Store): void {
+    this.#shards = store.shards;
+    if (this.#watchers.size > 0) this.#observe();
+  }
+
+  /** A stream of changes from now on. */
+  watch(store: () => Store | undefined, options: WatchOptions): AsyncIterableIterator<Change> {
+    const watcher = new Watcher(options, () => this.#leave(watcher));
+    this.#watchers.add(watcher);
+    this.#observe();
+    return watcher.changes(store);
+  }
+
+  /** A whole scan of a shard begins; a watcher that saw the shard before has missed changes. */
+  scanBegins(shard: number, reason: ResyncReason | undefined): void {
+    this.#vanished.set(shard, new Map());
+    if (reason !== undefined) this.#emit({ type: "resync", reason });
+  }
+
+  /** The scan is over: what did not turn up again is gone. */
+  scanEnds(shard: number, diverged: boolean): void {
+    const vanished = this.#vanished.get(shard);
+    this.#vanished.delete(shard);
+    for (const key of vanished?.values() ?? []) this.#emit({ type: "delete", key, shard });
+    if (diverged) this.#emit({ type: "resync", reason: "diverged" });
+    this.#emit({ type: "caught-up", shard });
+  }
+
+  /** The leader contradicts the copy: nothing more will come. */
+  diverged(): void {
+    this.#emit({ type: "resync", reason: "diverged" });
+  }
+
+  /** Ends all watches: with an error, or quietly. */
+  close(error?: Error): void {
+    for (const watcher of this.#watchers) watcher.end(error);
+  }
+
+  /** See {@link ShardObserver}. */
+  written(shard: Shard, slot: number): void {
+    const [key, value] = copyEntry(shard, slot);
+    const vanished = this.#vanished.get(shard.id);
+    if (vanished !== undefined && vanished.size > 0) vanished.delete(key.join());
+    const version = versionOf(shard.metas.get(slot));
+    this.#emit({ type: "put", key, value, version, shard: shard.id });
+  }
+
+  /** See {@link ShardObserver}. */
+  removed(shard: Shard, _slot: number, bytes: Uint8Array, servedBy: number): void {
+    if (servedBy >= 0) return;
+    const key = bytes.slice();
+    const vanished = this.#vanished.get(shard.id);
+    if (vanished !== undefined) vanished.set(key.join(), key);
+    else this.#emit({ type: "delete", key, shard: shard.id });
+  }
+
+  #emit(change: Change): void {
+    for (const watcher of this.#watchers) watcher.push(change);
+  }
+
+  #observe(): void {
+    for (const shard of this.#shards) shard.observers.add(this);
+  }
+
+  #leave(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    if (this.#watchers.size > 0) return;
+    for (const shard of this.#shards) shard.observers.delete(this);
+  }
+}
+
+/** One reader and what waits for it. */
+class Watcher {
+  readonly #options: WatchOptions;
+  readonly #leave: () => void;
+  readonly #limit: number;
+  #queue: Change[] = [];
+  #wake: (() => void) | undefined;
+  #isOver = false;
+  #error: Error | undefined;
+
+  constructor(options: WatchOptions, leave: () => void) {
+    this.#options = options;
+    this.#leave = leave;
+    this.#limit = options.queue ?? DEFAULT_QUEUE;
+    options.signal?.addEventListener("abort", this.#abort);
+    if (options.signal?.aborted) this.end();
+  }
+
+  push(change: Change): void {
+    if (this.#isOver || !this.#matches(change)) return;
+    if (this.#queue.length >= this.#limit) this.#queue = [{ type: "resync", reason: "overflow" }];
+    else this.#queue.push(change);
+    this.#wake?.();
+  }
+
+  end(error?: Error): void {
+    this.#isOver = true;
+    this.#error = error;
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+    this.#wake?.();
+  }
+
+  async *changes(store: () => Store | undefined): AsyncGenerator<Change, undefined> {
+    try {
+      if (this.#options.initial) yield* this.#entries(store());
+      for (;;) {
+        const queue = this.#queue;
+        this.#queue = [];
+        yield* queue;
+        if (this.#queue.length > 0) continue;
+        if (this.#isOver) break;
+        await new Promise<void>((resolve) => this.#wake = resolve);
+        this.#wake = undefined;
+      }
+      if (this.#error !== undefined) throw this.#error;
+    } finally {
+      this.end();
+      this.#leave();
+    }
+  }
+
+  *#entries(store: Store | undefined): Generator<Change> {
+    for (const shard of store?.shards ?? []) {
+      for (const [key, value] of store!.entries(shard.id)) {
+        const { version = 0 } = store!.lookup(key);
+        const change: Change = { type: "put", key, value, version, shard: shard.id };
+        if (this.#matches(change)) yield change;
+      }
+    }
+  }
+
+  #matches(change: Change): boolean {
+    const { prefix } = this.#options;
+    if (prefix === undefined || (change.type !== "put" && change.type !== "delete")) return true;
+    return prefix.every((byte, i) => change.key[i] === byte);
+  }
+
+  #abort = (): void => this.end();
+}
+
+/** The error of a call on a handle that was closed. */
+export function closedError(what: string): ClosedError {
+  return new ClosedError(`Cannot ${what}: the follower is closed`);
+}
