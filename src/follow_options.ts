@@ -65,8 +65,18 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
   requireOption(rescanMs === false || rescanMs > 0, "rescanMs", rescanMs, "false or ms above 0");
   requireOption(divergenceLimit >= 0 && divergenceLimit <= 1, "divergenceLimit", divergenceLimit, "0 to 1");
   const { protocol = "auto", onDivergence = "guard" } = options;
-  requireOption(protocol === "auto" || protocol === 1 || protocol === 2, "protocol", protocol, "auto, 1 or 2");
-  requireOption(["guard", "accept", "hold"].includes(onDivergence), "onDivergence", onDivergence, "guard, accept or hold");
+  requireOption(
+    protocol === "auto" || protocol === 1 || protocol === 2,
+    "protocol",
+    protocol,
+    "auto, 1 or 2",
+  );
+  requireOption(
+    ["guard", "accept", "hold"].includes(onDivergence),
+    "onDivergence",
+    onDivergence,
+    "guard, accept or hold",
+  );
   return {
     dir: options.dir ?? "./replica",
     storage,
@@ -82,10 +92,16 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
     onEvent: options.onEvent ?? (() => {}),
     times: { ...DEFAULT_TIMES, ...options.times },
     backoff: { ...DEFAULT_BACKOFF, ...options.backoff },
-    rescan: { ...DEFAULT_RESCAN, catchUpOnlyMs: rescanMs === false ? undefined : rescanMs, ...options.rescan },
+    rescan: {
+      ...DEFAULT_RESCAN,
+      catchUpOnlyMs: rescanMs === false ? undefined : rescanMs,
+      ...options.rescan,
+    },
   };
 }
 
 function requireOption(isGood: boolean, name: string, value: unknown, allowed: string): void {
-  if (!isGood) throw new UsageError(`Cannot follow: ${name} is ${JSON.stringify(value)}, allowed are ${allowed}`);
+  if (!isGood) {
+    throw new UsageError(`Cannot follow: ${name} is ${JSON.stringify(value)}, allowed are ${allowed}`);
+  }
 }

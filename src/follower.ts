@@ -74,7 +74,8 @@ export class Follower implements AsyncDisposable, LinksListener {
       leader: this.leader,
       protocol: () => versions.current,
       slice: this.#slice,
-      onScanBegins: (shard, isFirst) => this.#hub.scanBegins(shard, isFirst ? undefined : this.#resyncReason(shard)),
+      onScanBegins: (shard, isFirst) =>
+        this.#hub.scanBegins(shard, isFirst ? undefined : this.#resyncReason(shard)),
       onScanEnds: (shard, diverged) => this.#hub.scanEnds(shard, diverged > 0),
     }, held.directory);
     this.#links = new Links({
@@ -185,11 +186,14 @@ export class Follower implements AsyncDisposable, LinksListener {
     return {
       leader: this.leader,
       dir: this.dir,
-      phase: this.#isClosed || this.#stopError !== undefined ? "stopped" : leastPhase(shards.map((shard) => shard.phase)),
+      phase: this.#isClosed || this.#stopError !== undefined
+        ? "stopped"
+        : leastPhase(shards.map((shard) => shard.phase)),
       protocol: directory === undefined ? null : this.#links.versions.current,
       shape: directory?.shape ?? null,
       keys: directory?.store.size ?? 0,
-      complete: directory !== undefined && directory.store.shards.every(({ id }) => directory.store.isComplete(id)),
+      complete: directory !== undefined &&
+        directory.store.shards.every(({ id }) => directory.store.isComplete(id)),
       freshAtMs: isWhole && fresh.every((ms) => ms !== null) ? Math.min(...fresh as number[]) : null,
       startedAtMs: this.#startedAtMs,
       longestSliceMs: this.#slice.longestMs,
@@ -260,8 +264,11 @@ export class Follower implements AsyncDisposable, LinksListener {
   #noShapeError(): Error {
     const cause = this.#links.links[0]?.lastError;
     const reason = cause === undefined ? "it did not answer" : cause.message;
-    const message = `Cannot learn the shape from ${this.leader} within ${this.#options.connectTimeoutMs} ms: ${reason}`;
-    return cause instanceof LeaderError ? new LeaderError(message, { cause }) : new ConnectionError(message, { cause });
+    const message =
+      `Cannot learn the shape from ${this.leader} within ${this.#options.connectTimeoutMs} ms: ${reason}`;
+    return cause instanceof LeaderError
+      ? new LeaderError(message, { cause })
+      : new ConnectionError(message, { cause });
   }
 
   #stopFor(error: Error): void {

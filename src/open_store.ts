@@ -84,7 +84,9 @@ export class OwnStore implements AsyncDisposable, ReplicationSource {
     const shard = this.#shardFor(key, "put");
     const { valueLength, keyLength } = this.shape;
     if (value.length !== valueLength) {
-      throw new UsageError(`Cannot put this value: it has ${value.length} bytes, values here have ${valueLength}`);
+      throw new UsageError(
+        `Cannot put this value: it has ${value.length} bytes, values here have ${valueLength}`,
+      );
     }
     const slot = slotForPut(shard, this.#allocators[shard.id], key);
     if (slot === shard.slotCount) this.#directory.growNow(shard.id, slot + 1);
@@ -190,7 +192,10 @@ export async function openStore(dir: string, shape?: Shape, options: StoreOption
   if (shape === undefined && !files.exists(dir)) throw nothingThere(dir);
   const lock = lockForWriting(files, dir, process.pid);
   try {
-    const directory = await openOrCreate(files, dir, shape, { storage: options.storage ?? "resident", pid: process.pid });
+    const directory = await openOrCreate(files, dir, shape, {
+      storage: options.storage ?? "resident",
+      pid: process.pid,
+    });
     if (shape !== undefined) requireSameShape(directory.shape, shape, { ours: dir, theirs: "the call" });
     return new OwnStore(directory, lock, options.sync ?? 50);
   } catch (error) {
@@ -212,7 +217,9 @@ async function openOrCreate(
 }
 
 function nothingThere(dir: string): ForeignDirectoryError {
-  return new ForeignDirectoryError(`Cannot open ${dir}: there is no armdb fixed store in it, and no shape to create one`);
+  return new ForeignDirectoryError(
+    `Cannot open ${dir}: there is no armdb fixed store in it, and no shape to create one`,
+  );
 }
 
 /**

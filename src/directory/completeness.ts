@@ -82,7 +82,8 @@ export class Completeness {
 
   /** One write at a time: two would share the temporary file. */
   #write(): Promise<void> {
-    const write = () => writeFileAtomicAsync(this.#files, this.#path, new TextEncoder().encode(encodeState(this.#state)));
+    const write = () =>
+      writeFileAtomicAsync(this.#files, this.#path, new TextEncoder().encode(encodeState(this.#state)));
     return this.#writing = this.#writing.then(write, write);
   }
 

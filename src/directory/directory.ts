@@ -91,7 +91,12 @@ export class Directory {
   }
 
   /** Creates the store, of a shape, in a locked directory that holds none, and opens it. */
-  static async create(files: Files, path: string, shape: Shape, options: DirectoryOptions): Promise<Directory> {
+  static async create(
+    files: Files,
+    path: string,
+    shape: Shape,
+    options: DirectoryOptions,
+  ): Promise<Directory> {
     const found = examine(files, path);
     if (found !== undefined) requireSameCounts(found, shape, path);
     createStoreFiles(files, path, shape);

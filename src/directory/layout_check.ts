@@ -55,7 +55,9 @@ export function examineDirectory(files: Files, path: string): FoundDirectory | u
 function examineShard(files: Files, directory: string, shard: number): FoundShard {
   const path = `${directory}/${shardFolder(shard)}/${FileName.data}`;
   if (!files.exists(path)) {
-    throw new DamagedDirectoryError(`Cannot open ${path}: it is missing, db.meta counts ${shard + 1} shards or more`);
+    throw new DamagedDirectoryError(
+      `Cannot open ${path}: it is missing, db.meta counts ${shard + 1} shards or more`,
+    );
   }
   const { head, bytes } = readHead(files, path);
   if (head.every((byte) => byte === 0) && (bytes === 0 || bytes >= HEADER_BYTES)) {
@@ -82,7 +84,9 @@ function commonShape(dbMeta: FoundDirectory["dbMeta"], shards: FoundShard[]): Sh
   if (first === undefined) return undefined;
   const { keyLength, valueLength } = first.header!;
   for (const { path, header } of shards) {
-    if (header === undefined || (header.keyLength === keyLength && header.valueLength === valueLength)) continue;
+    if (header === undefined || (header.keyLength === keyLength && header.valueLength === valueLength)) {
+      continue;
+    }
     throw new DamagedDirectoryError(
       `Cannot open ${path}: its records are ${header.keyLength}+${header.valueLength} bytes, ` +
         `those of ${first.path} are ${keyLength}+${valueLength}`,
@@ -98,7 +102,9 @@ function requireCreatable(files: Files, path: string): void {
       requireNeverWritten(files, `${path}/${name}/${FileName.data}`);
     } else if (![LOCK_FILE, COMPLETENESS_FILE].some((known) => name === known || name === `${known}.tmp`)) {
       if (name === `${FileName.dbMeta}.tmp`) continue;
-      throw new ForeignDirectoryError(`Cannot create a replica in ${path}: it holds "${name}", which is not ours`);
+      throw new ForeignDirectoryError(
+        `Cannot create a replica in ${path}: it holds "${name}", which is not ours`,
+      );
     }
   }
 }
@@ -111,7 +117,9 @@ function requireNeverWritten(files: Files, path: string): void {
     for (let position = HEADER_BYTES;; position += piece.length) {
       const length = files.read(file, piece, 0, piece.length, position);
       if (piece.subarray(0, length).some((byte) => byte !== 0)) {
-        throw new DamagedDirectoryError(`Cannot open ${path}: it holds slots, but ${FileName.dbMeta} is missing`);
+        throw new DamagedDirectoryError(
+          `Cannot open ${path}: it holds slots, but ${FileName.dbMeta} is missing`,
+        );
       }
       if (length < piece.length) return;
     }

@@ -64,7 +64,9 @@ function vacate(shard: Shard, slot: number): void {
 function occupy(shard: Shard, slot: number, meta: number, bytes: Uint8Array, keyAt: number): void {
   const keepsKey = holdsVerifiedKey(shard, slot, bytes, keyAt);
   if (!keepsKey) {
-    if (statusOf(shard.metas.get(slot)) === OCCUPIED && !shard.unverified.has(slot)) shard.counters.staleCleanups++;
+    if (statusOf(shard.metas.get(slot)) === OCCUPIED && !shard.unverified.has(slot)) {
+      shard.counters.staleCleanups++;
+    }
     vacate(shard, slot);
   }
   shard.setMeta(slot, meta);

@@ -106,7 +106,9 @@ export function decodeDbMeta(bytes: Uint8Array, path: string): Pick<Shape, "shar
     throw foreign(`it has ${bytes.length} bytes, an armdb db.meta has ${DB_META_BYTES}`);
   }
   if (text(bytes, 0, 4) !== "ARMD") throw foreign(`it begins with "${text(bytes, 0, 4)}", not with "ARMD"`);
-  if (bytes[4] !== DB_META_VERSION) throw foreign(`format version is ${bytes[4]}, known is ${DB_META_VERSION}`);
+  if (bytes[4] !== DB_META_VERSION) {
+    throw foreign(`format version is ${bytes[4]}, known is ${DB_META_VERSION}`);
+  }
   if (bytes[5] !== FIXED_BACKEND) throw foreign(`backend is ${bytes[5]}, a fixed store has ${FIXED_BACKEND}`);
   if (bytes[6] === 0) throw foreign("shard count is 0, allowed are 1 to 255");
   if (bytes.subarray(8).some((byte) => byte !== 0)) throw foreign("flags or reserved bytes are not zero");
@@ -152,12 +154,16 @@ export function decodeHeader(bytes: Uint8Array, path: string): DataHeader {
     );
   }
   if (text(bytes, 0, 4) !== "FIXD") {
-    throw new ForeignDirectoryError(`Cannot open ${path}: it begins with "${text(bytes, 0, 4)}", not with "FIXD"`);
+    throw new ForeignDirectoryError(
+      `Cannot open ${path}: it begins with "${text(bytes, 0, 4)}", not with "FIXD"`,
+    );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   const version = view.getUint16(4, true);
   if (version !== DATA_VERSION) {
-    throw new ForeignDirectoryError(`Cannot open ${path}: format version is ${version}, known is ${DATA_VERSION}`);
+    throw new ForeignDirectoryError(
+      `Cannot open ${path}: format version is ${version}, known is ${DATA_VERSION}`,
+    );
   }
   return {
     slotSize: view.getUint16(6, true),
@@ -172,7 +178,9 @@ export function decodeHeader(bytes: Uint8Array, path: string): DataHeader {
 /** Throws DamagedDirectoryError where header, shard, own lengths and file length contradict each other. */
 export function checkHeader(header: DataHeader, shard: number, fileBytes: number, path: string): void {
   const damaged = (what: string) => new DamagedDirectoryError(`Cannot open ${path}: ${what}`);
-  if (header.shard !== shard) throw damaged(`shard id is ${header.shard} in the header, and ${shard} by its folder`);
+  if (header.shard !== shard) {
+    throw damaged(`shard id is ${header.shard} in the header, and ${shard} by its folder`);
+  }
   if (header.keyLength === 0) throw damaged("key length is 0, the least is 1");
   const expected = slotSize(header);
   if (header.slotSize !== expected) {

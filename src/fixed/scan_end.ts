@@ -45,7 +45,11 @@ export function suspectUnseen(shard: Shard, scan: WholeScan): number {
 }
 
 /** Where several slots hold one key, serves it from the slot that the leader serves it from. */
-export async function settleDuplicates(shard: Shard, prefer: "lowest" | "highest", slice: TimeSlice): Promise<void> {
+export async function settleDuplicates(
+  shard: Shard,
+  prefer: "lowest" | "highest",
+  slice: TimeSlice,
+): Promise<void> {
   const { slotCount } = shard;
   slice.begin();
   for (let i = 0; i < slotCount && shard.index.duplicates > 0; i++) {

@@ -128,7 +128,10 @@ export class SlotIndex {
     const depth = segment.depth + 1;
     const low = newSegment(segment.mask + 1, depth);
     const high = newSegment(segment.mask + 1, depth);
-    eachEntry(segment, (hash, stored) => append((hash << segment.depth) >>> 31 === 0 ? low : high, hash, stored));
+    eachEntry(
+      segment,
+      (hash, stored) => append((hash << segment.depth) >>> 31 === 0 ? low : high, hash, stored),
+    );
     const first = this.#directory.indexOf(segment);
     const span = 2 ** (32 - this.#shift - segment.depth);
     this.#directory.fill(low, first, first + span / 2);

@@ -31,7 +31,11 @@ export class Store {
   readonly #isComplete: (shard: number) => boolean;
 
   /** A store over recovered shards; `isComplete` says whether a shard ever finished a whole scan. */
-  constructor(readonly shape: Shape, readonly shards: readonly Shard[], isComplete: (shard: number) => boolean) {
+  constructor(
+    readonly shape: Shape,
+    readonly shards: readonly Shard[],
+    isComplete: (shard: number) => boolean,
+  ) {
     this.#isComplete = isComplete;
   }
 
@@ -106,7 +110,9 @@ export class Store {
   /** The shard that holds the key, or the one that should; the slot is left in `#slot`. */
   #locate(key: Uint8Array): Shard {
     if (key.length !== this.shape.keyLength) {
-      throw new UsageError(`Cannot look up this key: it has ${key.length} bytes, keys here have ${this.shape.keyLength}`);
+      throw new UsageError(
+        `Cannot look up this key: it has ${key.length} bytes, keys here have ${this.shape.keyLength}`,
+      );
     }
     const hash = hashKey(key, 0, key.length);
     const home = this.shards[shardOfHashedKey(key, 0, this.shape)];
@@ -144,7 +150,9 @@ export class Store {
 }
 
 /** Slots of a shard by status; `unverified` ones count as occupied too. */
-export function countSlots(shard: Shard): { occupied: number; deleted: number; free: number; unverified: number } {
+export function countSlots(
+  shard: Shard,
+): { occupied: number; deleted: number; free: number; unverified: number } {
   const { occupied, deleted, slotCount, unverified } = shard;
   return { occupied, deleted, free: slotCount - occupied - deleted, unverified: unverified.size };
 }

@@ -97,7 +97,10 @@ export class Conversation {
       syncBatches: settings.syncBatches,
       nudgeMs: settings.nudgeMs,
       times: settings.times,
-      progress: () => ({ applied: target.appliedTotal(this.shard), maxVersion: target.maxVersion(this.shard) }),
+      progress: () => ({
+        applied: target.appliedTotal(this.shard),
+        maxVersion: target.maxVersion(this.shard),
+      }),
     }, now);
   }
 
@@ -121,7 +124,9 @@ export class Conversation {
 
   #endByPeer(): void {
     const closed = this.session?.closed();
-    this.end(closed ?? { reason: "closed", error: new ConnectionError("The leader closed the connection at once") });
+    this.end(
+      closed ?? { reason: "closed", error: new ConnectionError("The leader closed the connection at once") },
+    );
   }
 
   /** Performs a step, then handles all frames that are there. One run at a time; data meanwhile is read ahead. */
@@ -188,7 +193,9 @@ export class Conversation {
       // The session reuses its list: the input that leads to the next one is always performed last.
       for (let i = 0, count: number = list.length; i < count; i++) {
         const result = this.#performOne(list[i]);
-        if (result instanceof Promise) return result.then((later) => this.#isOver ? undefined : this.#perform(later));
+        if (result instanceof Promise) {
+          return result.then((later) => this.#isOver ? undefined : this.#perform(later));
+        }
         next = result;
       }
       list = next;

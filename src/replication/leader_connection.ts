@@ -139,7 +139,9 @@ export class LeaderConnection implements ConnectionHandlers {
 
   #onFrame({ type, payload }: Frame): void {
     if (this.#phase === "greeting") {
-      if (type !== FrameType.SyncRequest) throw new ProtocolError(`it sent ${frameTypeName(type)} before a SyncRequest`);
+      if (type !== FrameType.SyncRequest) {
+        throw new ProtocolError(`it sent ${frameTypeName(type)} before a SyncRequest`);
+      }
       this.#onSyncRequest(payload);
     } else if (type === FrameType.Ack) {
       decodeAck(payload);
@@ -157,7 +159,9 @@ export class LeaderConnection implements ConnectionHandlers {
   #onSyncRequest(payload: Uint8Array): void {
     const { shard, version, emptyState } = decodeSyncRequest(payload);
     const { shape } = this.#source;
-    if (!VERSIONS.includes(version)) return this.#refuse(`protocol version mismatch: leader 2, follower ${version}`);
+    if (!VERSIONS.includes(version)) {
+      return this.#refuse(`protocol version mismatch: leader 2, follower ${version}`);
+    }
     if (shard >= shape.shardCount) return this.#refuse("invalid shard_id");
     this.#shard = shard;
     this.#wants = { resets: version === 2, skipDeleted: emptyState };
@@ -218,7 +222,9 @@ export class LeaderConnection implements ConnectionHandlers {
   #onChange(slot: number): void {
     if (this.#phase === "scanning" && slot >= this.#position && slot < this.#slotCount) return;
     this.#pending.add(slot);
-    if (this.#pending.size > this.#limits.pendingSlots) return this.#refuse("events dropped, rescan required");
+    if (this.#pending.size > this.#limits.pendingSlots) {
+      return this.#refuse("events dropped, rescan required");
+    }
     if (this.#phase === "streaming") this.#flushLater();
   }
 

@@ -184,7 +184,10 @@ export class Link implements ConversationListener {
     if (end.reason === "version-mismatch" && this.#adoptVersion(end.error!)) return 0;
     if (end.error instanceof DivergedError) return Infinity;
     if (end.error instanceof SlotcaskError && end.error.remedy !== "reconnect") throw end.error;
-    if (end.reason === "already-streaming" && this.#isSoonAfterEnd && this.#quickRetries < QUICK_RETRIES_MS.length) {
+    if (
+      end.reason === "already-streaming" && this.#isSoonAfterEnd &&
+      this.#quickRetries < QUICK_RETRIES_MS.length
+    ) {
       return QUICK_RETRIES_MS[this.#quickRetries++];
     }
     return this.#backoff.next(this.#lastedMs);
@@ -193,7 +196,8 @@ export class Link implements ConversationListener {
   /** Another link may have learnt the leader's version meanwhile; then this one only has to try again. */
   #adoptVersion(error: Error): boolean {
     const [, leader, ours] = /is (\d+) at the leader, and (\d+) here/.exec(error.message) ?? [];
-    return error instanceof ProtocolVersionError && leader !== ours && this.#shared.versions.adopt(Number(leader));
+    return error instanceof ProtocolVersionError && leader !== ours &&
+      this.#shared.versions.adopt(Number(leader));
   }
 
   /** Only scans keep the copy fresh now: it is as fresh as the begin of the last, and the next one is due. */

@@ -82,7 +82,8 @@ export class Links implements LinkListener {
     this.#shared = {
       ...options,
       gate: new ScanGate(() => versions.current === 2 ? MOST_V2_SCANS : Infinity),
-      catchUpOnlyRescanMs: () => rescan.catchUpOnlyMs === undefined ? Infinity : rescan.catchUpOnlyMs * this.#shardCount,
+      catchUpOnlyRescanMs: () =>
+        rescan.catchUpOnlyMs === undefined ? Infinity : rescan.catchUpOnlyMs * this.#shardCount,
     };
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -144,7 +145,12 @@ export class Links implements LinkListener {
     const wait = Math.max(0, this.#rescan.suspectMs - since);
     const reason = "events may have been dropped";
     if (wait === 0) this.#scanAgain(link, reason);
-    else if (!this.#isPending(link)) this.#pending.set(link, this.#later(wait, () => this.#scanAgain(link, reason)));
+    else if (!this.#isPending(link)) {
+      this.#pending.set(
+        link,
+        this.#later(wait, () => this.#scanAgain(link, reason)),
+      );
+    }
   }
 
   readonly #pending = new Map<Link, ReturnType<typeof setTimeout>>();
@@ -180,7 +186,9 @@ export class Links implements LinkListener {
     if (meanwhile < this.#rescan.mostEventsMeanwhile) return true;
     this.#listener.onNotice(
       link,
-      `scan postponed (${reason}): at ${Math.round(rate)} events/s ${Math.round(meanwhile)} would come meanwhile, ` +
+      `scan postponed (${reason}): at ${Math.round(rate)} events/s ${
+        Math.round(meanwhile)
+      } would come meanwhile, ` +
         `the limit is ${this.#rescan.mostEventsMeanwhile}`,
     );
     this.#pending.set(link, this.#later(this.#rescan.suspectMs, () => this.#scanAgain(link, reason)));

@@ -1,5 +1,6 @@
 /** Deno. Written against the few names it needs, so that Bun's users can check these types too. */
 
+import { asError, errorWithCode } from "./error_code.ts";
 import { closeFile, nodeFiles, once, openFile, unlessMissing } from "./files_node.ts";
 import { nodeNetwork } from "./network_node.ts";
 import { nodeProcess } from "./process_node.ts";
@@ -46,10 +47,14 @@ function env(deno: DenoNamespace, name: string): string | undefined {
 /** Asked for here, because node:net throws a denied `listen` where nobody can catch it. */
 function permit(deno: DenoNamespace, { host, port }: Address, use: "connect" | "listen"): void {
   const name = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  if (deno.permissions.requestSync({ name: "net", host: name }).state === "granted") return;
-  throw Object.assign(new Error(`${use} ${name}: Deno was not given --allow-net=${name}`), {
-    code: "EACCES",
-  });
+  let state: string;
+  try {
+    ({ state } = deno.permissions.requestSync({ name: "net", host: name }));
+  } catch (error) {
+    throw errorWithCode(`${use} ${name}: ${asError(error).message}`, "EINVAL");
+  }
+  if (state === "granted") return;
+  throw errorWithCode(`${use} ${name}: Deno was not given --allow-net=${name}`, "EACCES");
 }
 
 /** Deno's lock is flock(2), and so belongs to its own opening of the file; the pid is written through another. */

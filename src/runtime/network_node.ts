@@ -46,7 +46,7 @@ function connect(address: Address, { handlers, timeoutMs, lingerMs, resolve, rej
     // One buffer for the life of the connection: a fresh one per read costs up to a third of a batch's time.
     buffer: new Uint8Array(RECEIVE_BYTES),
     callback(length, buffer) {
-      connection.deliver(buffer.subarray(0, length));
+      connection.received(buffer.subarray(0, length));
       return true;
     },
   };
@@ -88,7 +88,7 @@ function listen(address: Address, { accept, lingerMs, resolve, reject }: Listeni
   const server = net.createServer({ noDelay: true }, (socket) => {
     const connection = new SocketConnection(socket, lingerMs);
     connection.attach(accept(connection));
-    socket.on("data", (bytes) => connection.deliver(plain(bytes)));
+    socket.on("data", (bytes) => connection.received(plain(bytes)));
   });
   // Stays after listening began: a failed accept (too many open files) must not end the process.
   server.on("error", (error) => reject(listenError(asError(error), address)));

@@ -12,6 +12,9 @@ const WRITE_BYTES = 4_096;
 /** How long to wait for a full pipe that does not block, in milliseconds. */
 const RETRY_MS = 1;
 
+/** What a write to a pipe, or to a socket that stands in for one, fails with when nobody reads it any more. */
+const CLOSED_CODES = new Set(["EPIPE", "ECONNRESET"]);
+
 /** Writes bytes and returns how many were taken, as write(2) does. */
 export type WriteSome = (bytes: Uint8Array, at: number, length: number) => number;
 
@@ -42,7 +45,7 @@ export class OutputStream {
     } catch (error) {
       const code = errorCode(error);
       if (code === "EAGAIN") pause(RETRY_MS);
-      else if (code === "EPIPE") this.#close();
+      else if (code !== undefined && CLOSED_CODES.has(code)) this.#close();
       else throw error;
       return 0;
     }

@@ -77,8 +77,8 @@ export interface Connection {
   /** Ends it at once. `onClose` still follows. */
   destroy(): void;
   /**
-   * Stops the delivery of data. In Bun a paused connection loses what it has not delivered if the peer resets it
-   * (an end, and a reset of a connection that is not paused, lose nothing).
+   * Stops the delivery of data. Up to 256 KiB are read ahead; in Bun, what a paused connection did not read beyond
+   * them is lost if the peer resets it (an end loses nothing).
    */
   pause(): void;
   /** Goes on with what {@link pause} stopped. */

@@ -2,6 +2,7 @@
 
 import type { Socket } from "node:net";
 import type { Connection, ConnectionHandlers } from "./runtime.ts";
+import { Delivery } from "./delivery.ts";
 import { asError } from "./error_code.ts";
 
 /** Where a socket's own write ends up, so that a failed one can be kept from closing the socket. */
@@ -23,7 +24,7 @@ export class SocketConnection implements Connection {
 
   readonly #socket: Socket;
   readonly #lingerMs: number;
-  #handlers: ConnectionHandlers | undefined;
+  #delivery: Delivery | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
   /** Bun ends a socket at its second failed write, whatever is still to be read. */
   #writeFailed = false;
@@ -44,16 +45,17 @@ export class SocketConnection implements Connection {
     socket.on("finish", () => this.#lingerThenDestroy());
   }
 
-  /** Starts to tell the owner what happens. */
+  /** Starts to tell the owner what happens, from the next turn of the event loop on. */
   attach(handlers: ConnectionHandlers): void {
-    this.#handlers = handlers;
     this.peer = peerOf(this.#socket);
-    this.#socket.on("drain", () => this.#handlers?.onDrain?.());
+    const delivery = new Delivery(handlers, (stop) => stop ? this.#socket.pause() : this.#socket.resume());
+    this.#socket.on("drain", () => delivery.drain());
+    this.#delivery = delivery;
   }
 
-  /** Hands bytes to the owner, unless it has destroyed the connection. */
-  deliver(bytes: Uint8Array): void {
-    if (!this.#destroyed) this.#handlers?.onData(bytes);
+  /** Takes bytes that the socket received; they may be reused once it returns. */
+  received(bytes: Uint8Array): void {
+    this.#delivery?.data(bytes);
   }
 
   /** See {@link Connection.write}. */
@@ -73,30 +75,29 @@ export class SocketConnection implements Connection {
   /** See {@link Connection.destroy}. */
   destroy(): void {
     this.#destroyed = true;
+    this.#delivery?.discard();
     this.#socket.destroy();
   }
 
   /** See {@link Connection.pause}. */
   pause(): void {
-    this.#socket.pause();
+    this.#delivery?.pause();
   }
 
   /** See {@link Connection.resume}. */
   resume(): void {
-    this.#socket.resume();
+    this.#delivery?.resume();
   }
 
   /** One side has ended: the other gets this long, or a peer that never reads or never ends holds it for ever. */
   #lingerThenDestroy(): void {
     if (this.#socket.destroyed) return;
-    this.#linger ??= setTimeout(() => this.destroy(), this.#lingerMs);
+    this.#linger ??= setTimeout(() => this.#socket.destroy(), this.#lingerMs);
   }
 
   #closed(): void {
     clearTimeout(this.#linger);
-    const handlers = this.#handlers;
-    this.#handlers = undefined;
-    handlers?.onClose(this.#destroyed ? undefined : this.error);
+    this.#delivery?.close(this.#destroyed ? undefined : this.error);
   }
 }
 

@@ -1,0 +1,39 @@
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** The runtimes that Slotcask runs on. */
+export type RuntimeName = "deno" | "bun";
+
+/** The repository's root directory. */
+export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
+
+/**
+ * The path of a runtime's executable: from SLOTCASK_DENO or SLOTCASK_BUN, which the task `test` sets, else that of
+ * the runtime in which the tests run; undefined where it is not known.
+ */
+export function runtimePath(name: RuntimeName): string | undefined {
+  return process.env[`SLOTCASK_${name.toUpperCase()}`] ??
+    (process.versions[name] === undefined ? undefined : process.execPath);
+}
+
+/** What a child process came to. */
+export interface ChildResult {
+  /** Exit code; -1 if a signal ended it. */
+  code: number;
+  /** What it wrote to standard output and standard error, in the order in which it came. */
+  output: string;
+}
+
+/** Runs an executable in the repository's root directory and waits for its end; it has no standard input. */
+export function runChild(executable: string, args: readonly string[]): Promise<ChildResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<ChildResult>();
+  const env = { ...process.env, NO_COLOR: "1" };
+  const child = spawn(executable, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => output += text);
+  }
+  child.once("error", reject).once("close", (code) => resolve({ code: code ?? -1, output }));
+  return promise;
+}
