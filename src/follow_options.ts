@@ -1,9 +1,9 @@
 import { UsageError } from "./errors.ts";
 import type { SyncPolicy } from "./replica_target.ts";
 import { type BackoffOptions, DEFAULT_BACKOFF } from "./replication/backoff.ts";
-import type { End } from "./replication/conversation.ts";
 import { DEFAULT_RESCAN, type RescanSettings } from "./replication/links.ts";
 import type { Phase } from "./replication/phase.ts";
+import type { EndReason } from "./replication/session.ts";
 import { DEFAULT_TIMES, type SessionTimes } from "./replication/times.ts";
 import { STORAGE_KINDS, type StorageKind } from "./storage/slot_file.ts";
 
@@ -11,7 +11,7 @@ import { STORAGE_KINDS, type StorageKind } from "./storage/slot_file.ts";
 export type FollowerEvent =
   | { type: "phase"; shard: number; phase: Phase }
   | { type: "notice"; shard: number; message: string }
-  | { type: "end"; shard: number; reason: End["reason"]; error?: Error };
+  | { type: "end"; shard: number; reason: EndReason; error?: Error };
 
 /** Options of `follow`. */
 export interface FollowOptions {

@@ -32,7 +32,7 @@ export interface Lookup extends Found {
  *
  * Made by `follow`; ended by `close()` or `await using`.
  */
-export class Follower implements AsyncDisposable, LinksListener {
+export class Follower implements AsyncDisposable {
   /** The leader, as host:port. */
   readonly leader: string;
   /** The replica's directory. */
@@ -95,7 +95,7 @@ export class Follower implements AsyncDisposable, LinksListener {
       now: () => performance.now(),
       random: Math.random,
       rescan: options.rescan,
-    }, this);
+    }, this.#heard());
     if (held.directory !== undefined) this.#hub.attach(held.directory.store);
     this.closed = new Promise((resolve, reject) => this.#settle = { resolve, reject });
     this.closed.catch(() => {});
@@ -216,23 +216,20 @@ export class Follower implements AsyncDisposable, LinksListener {
     await this.close();
   }
 
-  /** See {@link LinksListener}. */
-  onPhase(link: Link): void {
-    this.#options.onEvent({ type: "phase", shard: link.shard, phase: link.phase });
+  /** What the links tell; not methods of the class, since it is public and they are not. */
+  #heard(): LinksListener {
+    const { onEvent } = this.#options;
+    return {
+      onPhase: ({ shard, phase }) => onEvent({ type: "phase", shard, phase }),
+      onCaughtUp: () => {
+        if (this.#isCaughtUp()) this.#caughtUp.resolve();
+      },
+      onNotice: ({ shard }, message) => onEvent({ type: "notice", shard, message }),
+      onEnd: (link, end) => this.#onEnd(link, end),
+    };
   }
 
-  /** See {@link LinksListener}. */
-  onCaughtUp(): void {
-    if (this.#isCaughtUp()) this.#caughtUp.resolve();
-  }
-
-  /** See {@link LinksListener}. */
-  onNotice(link: Link, message: string): void {
-    this.#options.onEvent({ type: "notice", shard: link.shard, message });
-  }
-
-  /** See {@link LinksListener}. */
-  onEnd(link: Link, { reason, error }: End): void {
+  #onEnd(link: Link, { reason, error }: End): void {
     if (error instanceof DivergedError) {
       this.#hub.diverged();
       this.#caughtUp.reject(error);

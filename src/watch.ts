@@ -53,7 +53,8 @@ export class WatchHub implements ShardObserver {
 
   /** A whole scan of a shard begins; a watcher that saw the shard before has missed changes. */
   scanBegins(shard: number, reason: ResyncReason | undefined): void {
-    this.#vanished.set(shard, new Map());
+    // What an earlier scan dropped before it was cut is still to be found, or gone.
+    if (!this.#vanished.has(shard)) this.#vanished.set(shard, new Map());
     if (reason !== undefined) this.#emit({ type: "resync", reason });
   }
 

@@ -47,8 +47,12 @@ export interface DirectoryOptions {
   slice?: TimeSlice;
 }
 
-/** Takes the directory's lock, making the directory if need be. Throws LockedError, StorageError. */
+/**
+ * Takes the directory's lock, making the directory if need be; what is not ours is refused before anything is put
+ * into it. Throws LockedError, ForeignDirectoryError, DamagedDirectoryError, StorageError.
+ */
 export function lockForWriting(files: Files, path: string, pid: number): DirectoryLock {
+  examine(files, path);
   try {
     files.makeDirectory(path);
   } catch (error) {

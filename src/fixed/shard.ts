@@ -38,15 +38,15 @@ export interface ShardCounters {
  */
 export class Shard implements KeySource {
   /** Metas of all slots; their number is the slot count. */
-  readonly metas = new MetaTable();
+  readonly metas: MetaTable = new MetaTable();
   /** Key to slot, for verified OCCUPIED slots. */
   readonly index: SlotIndex;
   /** OCCUPIED slots whose bytes cannot be trusted. */
-  readonly unverified = new SlotSet();
+  readonly unverified: SlotSet = new SlotSet();
   /** OCCUPIED slots that the last whole scan did not see: gone, once a second scan does not see them either. */
-  readonly suspects = new SlotSet();
+  readonly suspects: SlotSet = new SlotSet();
   /** Told of each change. */
-  readonly observers = new Set<ShardObserver>();
+  readonly observers: Set<ShardObserver> = new Set();
   /** See {@link ShardCounters}. */
   readonly counters: ShardCounters = {
     applied: { occupied: 0, deleted: 0, reset: 0 },

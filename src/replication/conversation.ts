@@ -269,7 +269,8 @@ export class Conversation {
   #readAhead(): void {
     this.#framer.retain();
     if (this.#framer.buffered <= this.shared.settings.readAheadBytes) return;
-    if (this.shared.versions.current === 1 && this.session?.phase === "live") return this.#dropReadAhead();
+    const isScanning = this.session === undefined || this.session.scanIsOpen;
+    if (this.shared.versions.current === 1 && !isScanning) return this.#dropReadAhead();
     this.#isPaused = true;
     this.#connection!.pause();
   }

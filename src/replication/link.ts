@@ -34,7 +34,7 @@ export class Link implements ConversationListener {
   /** Where the link stands, in the product's words. */
   phase: Phase = "connecting";
   /** What it counted. */
-  readonly counters = new LinkCounters();
+  readonly counters: LinkCounters = new LinkCounters();
   /** When the copy of this shard was last proven current (Unix ms); undefined before the first whole scan. */
   freshAtMs: number | undefined;
   /** How long the last whole scan took, in ms. */

@@ -65,8 +65,8 @@ export class Links implements LinkListener {
   readonly #listener: LinksListener;
   readonly #sides = new Map<number, Link>();
   readonly #lastScanAt = new Map<number, number>();
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  readonly #running: Promise<void>[] = [];
+  readonly #planned = new Map<Link, ReturnType<typeof setTimeout>>();
+  readonly #running = new Set<Promise<void>>();
   #shardCount = 1;
   #isStopped = false;
   #reject!: (error: unknown) => void;
@@ -106,7 +106,7 @@ export class Links implements LinkListener {
   async stop(): Promise<void> {
     if (!this.#isStopped) {
       this.#isStopped = true;
-      for (const timer of this.#timers) clearTimeout(timer);
+      for (const timer of this.#planned.values()) clearTimeout(timer);
       for (const link of [...this.links, ...this.#sides.values()]) link.stop();
       this.#shared.gate.wake();
     }
@@ -134,29 +134,18 @@ export class Links implements LinkListener {
     if (unconfirmed > 0) {
       this.#scanAgain(link, `to confirm that ${unconfirmed} slots are gone`);
     } else if (this.versions.current === 1) {
-      this.#later(this.#rescan.sideMs, () => this.#scanAgain(link, "by the clock"));
+      this.#plan(link, this.#rescan.sideMs, "by the clock");
     }
   }
 
   /** See {@link LinkListener}. */
   onSuspectDrops(link: Link): void {
-    if (link.isSide || this.#rescan.catchUpOnlyMs === undefined) return;
+    if (link.isSide) return;
     const since = this.#shared.now() - (this.#lastScanAt.get(link.shard) ?? -Infinity);
     const wait = Math.max(0, this.#rescan.suspectMs - since);
     const reason = "events may have been dropped";
     if (wait === 0) this.#scanAgain(link, reason);
-    else if (!this.#isPending(link)) {
-      this.#pending.set(
-        link,
-        this.#later(wait, () => this.#scanAgain(link, reason)),
-      );
-    }
-  }
-
-  readonly #pending = new Map<Link, ReturnType<typeof setTimeout>>();
-
-  #isPending(link: Link): boolean {
-    return this.#pending.has(link);
+    else this.#plan(link, wait, reason);
   }
 
   /** See {@link LinkListener}. */
@@ -171,7 +160,7 @@ export class Links implements LinkListener {
   }
 
   #scanAgain(link: Link, reason: string): void {
-    this.#pending.delete(link);
+    this.#unplan(link);
     if (this.#isStopped) return;
     if (this.versions.current === 1 && link.phase === "live") return this.#startSideScan(link, reason);
     if (link.phase === "live" && !this.#canReconnect(link, reason)) return;
@@ -191,7 +180,7 @@ export class Links implements LinkListener {
       } would come meanwhile, ` +
         `the limit is ${this.#rescan.mostEventsMeanwhile}`,
     );
-    this.#pending.set(link, this.#later(this.#rescan.suspectMs, () => this.#scanAgain(link, reason)));
+    this.#plan(link, this.#rescan.suspectMs, reason);
     return false;
   }
 
@@ -215,8 +204,8 @@ export class Links implements LinkListener {
     const run = link.run().catch((error) => {
       this.#reject(error);
       this.stop();
-    });
-    this.#running.push(run);
+    }).finally(() => this.#running.delete(run));
+    this.#running.add(run);
     return run;
   }
 
@@ -229,12 +218,14 @@ export class Links implements LinkListener {
     );
   }
 
-  #later(ms: number, callback: () => void): ReturnType<typeof setTimeout> {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      callback();
-    }, ms);
-    this.#timers.add(timer);
-    return timer;
+  /** Scans again in a while; a plan takes the place of the one before. */
+  #plan(link: Link, ms: number, reason: string): void {
+    this.#unplan(link);
+    this.#planned.set(link, setTimeout(() => this.#scanAgain(link, reason), ms));
+  }
+
+  #unplan(link: Link): void {
+    clearTimeout(this.#planned.get(link));
+    this.#planned.delete(link);
   }
 }

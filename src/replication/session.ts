@@ -130,6 +130,11 @@ export class Session {
     return this.#hasStreamed;
   }
 
+  /** Whether the leader waits for an Ack before it sends more. */
+  get scanIsOpen(): boolean {
+    return this.phase === "greeting" || this.phase === "catching-up";
+  }
+
   /** The first input: answers the SyncRequest. */
   start(now: number): readonly Effect[] {
     this.#effects.length = 0;

@@ -1,6 +1,6 @@
 /** Deno. Written against the few names it needs, so that Bun's users can check these types too. */
 
-import { asError, errorWithCode } from "./error_code.ts";
+import { asError, errorWithCode } from "../error_code.ts";
 import { closeFile, nodeFiles, once, openFile, unlessMissing } from "./files_node.ts";
 import { nodeNetwork } from "./network_node.ts";
 import { nodeProcess } from "./process_node.ts";

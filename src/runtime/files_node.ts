@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errorCode } from "./error_code.ts";
+import { errorCode } from "../error_code.ts";
 import { transferAll } from "./transfer.ts";
 import type { FileDescriptor, Files } from "./runtime.ts";
 

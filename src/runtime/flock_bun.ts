@@ -1,7 +1,7 @@
 /** flock(2) for Bun, which has no lock of its own: the C library's, by bun:ffi. */
 
 import process from "node:process";
-import { errorWithCode } from "./error_code.ts";
+import { errorWithCode } from "../error_code.ts";
 
 /** What to do: LOCK_SH or LOCK_EX with LOCK_NB, or LOCK_UN. The numbers are the same on Linux and macOS. */
 export const FlockMode = { shared: 1 | 4, exclusive: 2 | 4, unlock: 8 } as const;

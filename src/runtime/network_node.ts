@@ -1,7 +1,7 @@
 /** TCP through node:net, which both runtimes have. */
 
 import * as net from "node:net";
-import { asError, errorCode, errorWithCode } from "./error_code.ts";
+import { asError, errorCode, errorWithCode } from "../error_code.ts";
 import type { Address, Connection, ConnectionHandlers, Listener, Network } from "./runtime.ts";
 import { SocketConnection } from "./socket_connection.ts";
 

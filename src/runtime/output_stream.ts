@@ -1,7 +1,7 @@
 /** Standard output or standard error, written to at once. */
 
 import { writeSync } from "node:fs";
-import { errorCode } from "./error_code.ts";
+import { errorCode } from "../error_code.ts";
 
 /**
  * Bytes per write. A pipe takes this many whole or not at all (PIPE_BUF on Linux), which matters where it does

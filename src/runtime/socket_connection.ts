@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import type { Connection, ConnectionHandlers } from "./runtime.ts";
 import { Delivery } from "./delivery.ts";
-import { asError } from "./error_code.ts";
+import { asError } from "../error_code.ts";
 
 /** Where a socket's own write ends up, so that a failed one can be kept from closing the socket. */
 interface WritableInternals {

@@ -1,7 +1,7 @@
 /** Errors of the disk, in words. */
 
 import { SlotcaskError, StorageError } from "../errors.ts";
-import { errorCode } from "../runtime/error_code.ts";
+import { errorCode } from "../error_code.ts";
 
 export { errorCode };
 

@@ -32,7 +32,7 @@ const BELOW_WIRING = [
  * that matches none is an error, so that a new directory gets its place here.
  */
 export const LAYERS: readonly Layer[] = [
-  { name: "shared", files: /^src\/(errors|slot_events|time_slice)\.ts$/, imports: [] },
+  { name: "shared", files: /^src\/(errors|error_code|slot_events|time_slice)\.ts$/, imports: [] },
   { name: "runtime interface", files: /^src\/runtime\/runtime\.ts$/, imports: ["shared"] },
   { name: "runtime", files: /^src\/runtime\//, imports: ["shared", "runtime interface"], runtime: true },
   { name: "storage", files: /^src\/storage\//, imports: ["shared", "type:runtime interface"] },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { errorCode } from "../../src/runtime/error_code.ts";
+import { errorCode } from "../../src/error_code.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { FileDescriptor } from "../../src/runtime/runtime.ts";
 import { transferAll } from "../../src/runtime/transfer.ts";

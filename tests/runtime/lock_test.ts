@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { errorCode } from "../../src/runtime/error_code.ts";
+import { errorCode } from "../../src/error_code.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { isInstalled, otherProgram, run, script, start } from "./child.ts";
 

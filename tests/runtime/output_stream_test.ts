@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { errorWithCode } from "../../src/runtime/error_code.ts";
+import { errorWithCode } from "../../src/error_code.ts";
 import { OutputStream } from "../../src/runtime/output_stream.ts";
 
 /** A stream that takes bytes as `answer` says: a number of bytes, or an error code to fail with. */

@@ -1,6 +1,6 @@
 /** Files in memory that write down the order of calls, and fail at one of them. */
 
-import { errorWithCode } from "../../src/runtime/error_code.ts";
+import { errorWithCode } from "../../src/error_code.ts";
 import type { FileDescriptor, FileLock, Files } from "../../src/runtime/runtime.ts";
 
 /** As many of {@link Files} as atomic files and the directory lock use. */

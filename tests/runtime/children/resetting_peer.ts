@@ -1,19 +1,22 @@
-/** Prints its port, sends 100,000 bytes to whoever connects, resets the connection, and makes the marker file. */
+/**
+ * Prints its port, and sends 100,000 bytes to whoever connects. Once the file GO exists it resets the connection, by
+ * closing it before anything was read, and makes the file DONE.
+ */
 
 import { detectRuntime } from "../../../src/runtime/mod.ts";
 
 const { files, network, process } = detectRuntime();
-const [marker] = process.args;
+const [go, done] = process.args;
 
 const listener = await network.listen({ host: "127.0.0.1", port: 0 }, (connection) => {
-  // What came and was not read makes the close a reset.
-  connection.pause();
   connection.write(Uint8Array.from({ length: 100_000 }, (_, at) => (at * 31 + (at >> 8)) & 255));
-  setTimeout(() => connection.destroy(), 50);
+  // Stands still, so that nothing is read: bytes that nobody read make the close a reset.
+  while (!files.exists(go));
+  connection.destroy();
   return {
-    onData() {},
+    onData: () => process.writeErr("The connection was read from: its close is no reset\n"),
     onClose() {
-      files.close(files.open(marker, "create"));
+      files.close(files.open(done, "create"));
       listener.close();
     },
   };
