@@ -21,6 +21,9 @@ const CLOSE_LIMIT_MS = 1500;
 /** All links together send at most so many nudges a ms. */
 const NUDGES_PER_MS = 4;
 
+/** Said once a shard. */
+const MISROUTED = "a key came that routes to another shard: lookups ask every shard from now on";
+
 /** What a lookup found, and how old it may be. */
 export interface Lookup extends Found {
   /** When the shard was last proven current (Unix ms); undefined if it never was. */
@@ -47,6 +50,7 @@ export class Follower implements AsyncDisposable {
   readonly #hub = new WatchHub();
   readonly #slice = new TimeSlice();
   readonly #startedAtMs = Date.now();
+  readonly #created = new Waiters();
   readonly #caughtUp: Waiters = new Waiters();
   #settle!: { resolve: () => void; reject: (error: Error) => void };
   #closing: Promise<number[]> | undefined;
@@ -77,6 +81,11 @@ export class Follower implements AsyncDisposable {
       onScanBegins: (shard, isFirst) =>
         this.#hub.scanBegins(shard, isFirst ? undefined : this.#resyncReason(shard)),
       onScanEnds: (shard, diverged) => this.#hub.scanEnds(shard, diverged > 0),
+      onCreated: (store) => {
+        this.#hub.attach(store);
+        this.#created.resolve();
+      },
+      onMisrouted: (shard) => options.onEvent({ type: "notice", shard, message: MISROUTED }),
     }, held.directory);
     this.#links = new Links({
       network: runtime.network,
@@ -167,6 +176,8 @@ export class Follower implements AsyncDisposable {
   async caughtUp(): Promise<void> {
     if (this.#stopError !== undefined) throw this.#stopError;
     if (this.#isClosed) throw new ClosedError("Cannot catch up: the follower is closed");
+    const diverged = this.#links.links.find((link) => link.phase === "diverged");
+    if (diverged?.lastError !== undefined) throw diverged.lastError;
     if (!this.#isCaughtUp()) await this.#caughtUp.wait();
   }
 
@@ -245,17 +256,20 @@ export class Follower implements AsyncDisposable {
   /** A fresh directory has nothing to serve before the leader has told the shape. */
   async #learnShape(): Promise<void> {
     const { connectTimeoutMs, signal } = this.#options;
-    const deadline = performance.now() + connectTimeoutMs;
-    while (this.#target.directory === undefined) {
-      const error = this.#stopError ?? (signal?.aborted ? signal.reason : undefined) ??
-        (performance.now() > deadline ? this.#noShapeError() : undefined);
-      if (error !== undefined) {
-        await this.close();
-        throw error;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    const created = this.#created.wait();
+    const abort = () => this.#created.reject(signal!.reason);
+    const timer = setTimeout(() => this.#created.reject(this.#noShapeError()), connectTimeoutMs);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort);
+    try {
+      await created;
+    } catch (error) {
+      await this.close();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
     }
-    this.#hub.attach(this.#target.directory.store);
   }
 
   #noShapeError(): Error {
@@ -270,6 +284,7 @@ export class Follower implements AsyncDisposable {
 
   #stopFor(error: Error): void {
     this.#stopError = error;
+    this.#created.reject(error);
     this.#caughtUp.reject(error);
     this.#hub.close(error);
     this.#settle.reject(error);
@@ -328,6 +343,7 @@ export class Follower implements AsyncDisposable {
       staleCleanups: shard?.counters.staleCleanups ?? 0,
       crcErrors: shard?.counters.crcErrors ?? 0,
       diverged: shard?.counters.diverged ?? 0,
+      misrouted: shard?.misrouted ?? false,
       maxVersion: shard?.maxVersion ?? 0,
       connections: counters.connections,
       ends: { ...counters.ends },

@@ -2,16 +2,15 @@ import { parseAddress } from "./address.ts";
 import { Directory, lockForWriting } from "./directory/directory.ts";
 import { SyncTimer } from "./directory/sync_timer.ts";
 import { ClosedError, ForeignDirectoryError, UsageError } from "./errors.ts";
-import { FileName, requireSameShape, SLOT_HEADER_BYTES } from "./fixed/layout.ts";
-import { DELETED, FREE, OCCUPIED, packMeta, statusOf, versionOf } from "./fixed/meta.ts";
+import { FileName, requireSameShape } from "./fixed/layout.ts";
 import { shardOfKey } from "./fixed/routing.ts";
 import type { Shard } from "./fixed/shard.ts";
 import type { Store } from "./fixed/store.ts";
 import { deleteKey, putSlot, SlotAllocator, slotForPut } from "./fixed/write.ts";
+import { OwnSource } from "./own_source.ts";
 import type { SyncPolicy } from "./replica_target.ts";
 import { Leader, type LeaderOptions } from "./replication/leader.ts";
-import type { BatchEncoder } from "./replication/protocol.ts";
-import type { ReplicationSource, SlotWants } from "./replication/source.ts";
+import type { ReplicationSource } from "./replication/source.ts";
 import { detectRuntime } from "./runtime/mod.ts";
 import type { Files } from "./runtime/runtime.ts";
 import type { Shape } from "./slot_events.ts";
@@ -30,15 +29,21 @@ export interface StoreOptions {
 /** A clean close takes no longer than this. */
 const CLOSE_LIMIT_MS = 10_000;
 
+/** What a store is to a leader: known to `lead` alone. */
+let sourceOf: (store: OwnStore) => ReplicationSource;
+
 /** A store of one's own: an armdb fixed directory that this process writes, and may `lead` from. Made by `openStore`. */
-export class OwnStore implements AsyncDisposable, ReplicationSource {
+export class OwnStore implements AsyncDisposable {
+  static {
+    sourceOf = (store) => store.#source;
+  }
   /** The directory. */
   readonly dir: string;
   readonly #directory: Directory;
   readonly #lock: DirectoryLock;
   readonly #allocators: SlotAllocator[];
   readonly #syncs: SyncTimer[];
-  readonly #listeners: Set<(slot: number) => void>[];
+  readonly #source: OwnSource;
   readonly #record: Uint8Array;
   #closing: Promise<number[]> | undefined;
 
@@ -50,7 +55,7 @@ export class OwnStore implements AsyncDisposable, ReplicationSource {
     this.#lock = lock;
     this.#allocators = store.shards.map((shard) => new SlotAllocator(shard));
     this.#syncs = store.shards.map((shard) => new SyncTimer(shard.file, sync === "none" ? undefined : sync));
-    this.#listeners = store.shards.map(() => new Set());
+    this.#source = new OwnSource(directory);
     this.#record = new Uint8Array(shape.keyLength + shape.valueLength);
   }
 
@@ -119,36 +124,8 @@ export class OwnStore implements AsyncDisposable, ReplicationSource {
     await this.close();
   }
 
-  /** See {@link ReplicationSource}. */
-  slotCount(shard: number): number {
-    return this.#shard(shard).slotCount;
-  }
-
-  /** See {@link ReplicationSource}. */
-  addSlot(encoder: BatchEncoder, at: { shard: number; slot: number }, wants: SlotWants): void {
-    const shard = this.#shard(at.shard);
-    const meta = shard.metas.get(at.slot);
-    if (meta === 0) return;
-    const status = statusOf(meta);
-    if (status === FREE || shard.unverified.has(at.slot)) {
-      if (wants.resets) encoder.addReset(at.slot, packMeta(versionOf(meta), FREE));
-    } else if (status === OCCUPIED) {
-      const keyAt = shard.file.at(at.slot) + SLOT_HEADER_BYTES;
-      encoder.addOccupied(at.slot, meta, shard.file.window, keyAt);
-    } else if (status === DELETED && !wants.skipDeleted) {
-      const keyAt = shard.file.at(at.slot) + SLOT_HEADER_BYTES;
-      encoder.addDeleted(at.slot, meta, shard.file.window, keyAt);
-    }
-  }
-
-  /** See {@link ReplicationSource}. */
-  subscribe(shard: number, onChange: (slot: number) => void): () => void {
-    this.#listeners[shard].add(onChange);
-    return () => this.#listeners[shard].delete(onChange);
-  }
-
   #changed(shard: Shard, slot: number): void {
-    for (const listener of this.#listeners[shard.id]) listener(slot);
+    this.#source.changed(shard.id, slot);
     try {
       shard.file.flush();
     } catch (error) {
@@ -162,10 +139,6 @@ export class OwnStore implements AsyncDisposable, ReplicationSource {
     const { shards } = this.#store(what);
     if (key.length === keyLength) return shards[shardOfKey(key, 0, this.shape)];
     throw new UsageError(`Cannot ${what} this key: it has ${key.length} bytes, keys here have ${keyLength}`);
-  }
-
-  #shard(id: number): Shard {
-    return this.#directory.store.shards[id];
   }
 
   #store(what: string): Store {
@@ -230,5 +203,5 @@ function nothingThere(dir: string): ForeignDirectoryError {
  */
 export async function lead(store: OwnStore, listen: string, options: LeaderOptions = {}): Promise<Leader> {
   const address = parseAddress(listen, { anyPort: true });
-  return await Leader.listen(detectRuntime().network, address, store, options);
+  return await Leader.listen(detectRuntime().network, address, sourceOf(store), options);
 }

@@ -9,6 +9,7 @@ import { applyEvents } from "./fixed/apply.ts";
 import { checkShape, FileName, requireSameShape } from "./fixed/layout.ts";
 import { finishScan, forgetSuspects, settleDuplicates, suspectUnseen } from "./fixed/scan_end.ts";
 import type { Shard } from "./fixed/shard.ts";
+import type { Store } from "./fixed/store.ts";
 import { type DivergencePolicy, WholeScan } from "./fixed/whole_scan.ts";
 import type { EventSource, ReplicationTarget, ScanResult } from "./replication/target.ts";
 import type { Files } from "./runtime/runtime.ts";
@@ -36,6 +37,10 @@ export interface ReplicaTargetOptions {
   onScanBegins?: (shard: number, isFirst: boolean) => void;
   /** The scan of a shard ended; `diverged` slots took the leader's state against what was held. */
   onScanEnds?: (shard: number, diverged: number) => void;
+  /** The first ShardInfo has created the directory. */
+  onCreated?: (store: Store) => void;
+  /** A key came to a shard that it does not route to: told once a shard. */
+  onMisrouted?: (shard: number) => void;
 }
 
 /** What is kept of a shard beside the shard itself. */
@@ -109,7 +114,9 @@ export class ReplicaTarget implements ReplicationTarget {
   apply(id: number, events: SlotEvents, source: EventSource): number {
     const shard = this.#shard(id);
     const { scan, cursor } = this.#states[id];
+    const wasMisrouted = shard.misrouted;
     const applied = applyEvents(shard, events, source === "scan" ? scan : undefined);
+    if (shard.misrouted && !wasMisrouted) this.#options.onMisrouted?.(id);
     cursor.advance(events.count, applied, shard.maxVersion);
     return applied;
   }
@@ -177,6 +184,7 @@ export class ReplicaTarget implements ReplicationTarget {
     const shape = { shardCount, keyLength, valueLength, prefixBits };
     checkShape(shape);
     this.#adopt(await Directory.create(files, path, shape, directory));
+    this.#options.onCreated?.(this.#directory!.store);
   }
 
   #adopt(directory: Directory): void {

@@ -38,6 +38,8 @@ export interface ShardStatus {
   crcErrors: number;
   /** Slots in which the leader's state was taken against what was held. */
   diverged: number;
+  /** Whether it holds a key that routes to another shard: lookups then ask every shard. */
+  misrouted: boolean;
   /** The newest version. */
   maxVersion: number;
   /** Connections tried. */

@@ -9,7 +9,7 @@ import type { SlotEvents } from "../slot_events.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { FREE, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
 import { hashKey, shardOfHashedKey } from "./routing.ts";
-import { equalBytes, readWord, type Shard, writeWord } from "./shard.ts";
+import { type Shard, writeWord } from "./shard.ts";
 import type { WholeScan } from "./whole_scan.ts";
 
 /** Applies a batch, whose slots must all exist. Returns how many events changed the shard. */
@@ -107,13 +107,4 @@ function writeSlot(shard: Shard, slot: number, meta: number, bytes: Uint8Array, 
   for (let i = start + body; i < offset + shard.file.recordBytes; i++) window[i] = 0;
   writeWord(window, offset, meta);
   writeWord(window, offset + 4, shard.crcOf(window, offset));
-}
-
-/** Whether an OCCUPIED slot holds exactly the key and value at `bytes[keyAt]`, under a good CRC. */
-export function slotEquals(shard: Shard, slot: number, bytes: Uint8Array, keyAt: number): boolean {
-  const offset = shard.file.at(slot);
-  const window = shard.file.window;
-  const body = shard.keyLength + shard.valueLength;
-  return equalBytes(window, offset + SLOT_HEADER_BYTES, bytes, keyAt, body) &&
-    (shard.file.kind === "resident" || readWord(window, offset + 4) === shard.crcOf(window, offset));
 }

@@ -158,6 +158,15 @@ export class Shard implements KeySource {
   }
 }
 
+/** Whether an OCCUPIED slot holds exactly the key and value at `bytes[keyAt]`, under a good CRC. */
+export function slotEquals(shard: Shard, slot: number, bytes: Uint8Array, keyAt: number): boolean {
+  const offset = shard.file.at(slot);
+  const window = shard.file.window;
+  const body = shard.keyLength + shard.valueLength;
+  return equalBytes(window, offset + SLOT_HEADER_BYTES, bytes, keyAt, body) &&
+    (shard.file.kind === "resident" || readWord(window, offset + 4) === shard.crcOf(window, offset));
+}
+
 /** Whether two ranges hold the same bytes. */
 export function equalBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, length: number): boolean {
   for (let i = 0; i < length; i++) {

@@ -8,9 +8,8 @@
 
 import { DivergedError, ProtocolError } from "../errors.ts";
 import type { SlotEvents } from "../slot_events.ts";
-import { slotEquals } from "./apply.ts";
 import { FREE, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
-import type { Shard } from "./shard.ts";
+import { type Shard, slotEquals } from "./shard.ts";
 import { SlotSet } from "./slot_set.ts";
 
 /** What to do where the leader contradicts the copy. */

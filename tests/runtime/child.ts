@@ -34,7 +34,7 @@ export interface Child {
 export const denoProgram: string | undefined = runtimePath("deno");
 
 /** The program of the runtime that does not run this test, or of this one where the other is not known. */
-export const otherProgram: string = runtimePath(detectRuntime().name === "deno" ? "bun" : "deno") ??
+export const otherProgram: string = runtimePath(detectRuntime().name === "deno" ? "bun" : "deno") ||
   process.execPath;
 
 /** The command that runs a script of `children/` with all permissions, in a runtime's program. */

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { networkInterfaces } from "node:os";
-import { dirname } from "node:path";
 import { errorCode } from "../../src/error_code.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { nodeNetwork } from "../../src/runtime/network_node.ts";
@@ -277,7 +276,7 @@ describe("network: the end of a connection", () => {
     peer.reset();
     peer.near.connection.write(pattern(20));
     peer.near.connection.write(pattern(20));
-    expect(errorCode(await peer.near.closed)).toBe("ECONNRESET");
+    expect(["ECONNRESET", "EPIPE"]).toContain(errorCode(await peer.near.closed) as string);
     expect(equal(peer.near.bytes(), pattern(100_000))).toBe(true);
     expect(count(peer.near.events, "close")).toBe(1);
     await peer.end();
@@ -291,7 +290,7 @@ describe("network: the end of a connection", () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(peer.near.events).toEqual([]);
     peer.near.connection.resume();
-    expect(errorCode(await peer.near.closed)).toBe("ECONNRESET");
+    expect(["ECONNRESET", "EPIPE"]).toContain(errorCode(await peer.near.closed) as string);
     expect(equal(peer.near.bytes(), pattern(100_000))).toBe(true);
     await peer.end();
   });
@@ -427,17 +426,18 @@ describe("network: listen", () => {
 /** A connection to a process that has sent 100,000 bytes, and resets it when told. */
 async function connectToResettingPeer() {
   const directory = files.makeTemporaryDirectory("slotcask-reset-");
-  const [go, done] = [`${directory}/go`, `${directory}/done`];
-  const child = start(script(otherProgram, "resetting_peer", [go, done]));
+  const [sent, go, done] = ["sent", "go", "done"].map((name) => `${directory}/${name}`);
+  const child = start(script(otherProgram, "resetting_peer", [sent, go, done]));
   const address = { host: "127.0.0.1", port: Number(await child.line()) };
   const near = new End();
   near.connection = await network.connect(address, near, TIMEOUT_MS);
   await new Promise((resolve) => setImmediate(resolve));
-  near.connection.write(pattern(12));
   return {
     near,
     /** Returns, without a turn of the event loop, when the connection is reset. */
     reset() {
+      spinUntilExists(sent);
+      near.connection.write(pattern(12));
       files.close(files.open(go, "create"));
       spinUntilExists(done);
     },

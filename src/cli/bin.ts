@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+import "./main.ts";
+console.log("x");
