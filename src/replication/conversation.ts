@@ -254,7 +254,8 @@ export class Conversation {
       throw error;
     }
     const now = this.shared.now();
-    this.counters.addBatch(events.count, now - startedAt, now);
+    this.counters.addBatch(events.count, now - startedAt);
+    if (source === "stream") this.counters.addStreamed(events.count, now);
     return this.session!.applied(now);
   }
 

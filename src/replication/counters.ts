@@ -22,22 +22,29 @@ export class LinkCounters {
   droppedFrames = 0;
   readonly #perSecond = new Float64Array(WINDOW_SECONDS);
   #second = 0;
+  #firstSecond: number | undefined;
 
-  /** Notes a batch at `now` ms. */
-  addBatch(events: number, applyMs: number, now: number): void {
+  /** Notes a batch, of a scan or of the stream. */
+  addBatch(events: number, applyMs: number): void {
     this.batches++;
     this.events += events;
     this.applyMs += applyMs;
+  }
+
+  /** Notes events of the stream, at `now` ms: they tell how much the leader writes. */
+  addStreamed(events: number, now: number): void {
     this.#advance(now);
+    this.#firstSecond ??= this.#second;
     this.#perSecond[this.#second % WINDOW_SECONDS] += events;
   }
 
-  /** Events a second over the last minute. */
-  eventRate(now: number): number {
+  /** Streamed events a second over the last minute, or over the time since the first one came. */
+  streamRate(now: number): number {
     this.#advance(now);
     let events = 0;
     for (const count of this.#perSecond) events += count;
-    return events / WINDOW_SECONDS;
+    const seconds = this.#second - (this.#firstSecond ?? this.#second) + 1;
+    return events / Math.min(seconds, WINDOW_SECONDS);
   }
 
   #advance(now: number): void {

@@ -170,7 +170,7 @@ export class Links implements LinkListener {
 
   /** A v2 rescan ends a healthy stream: a rate that the stream carries may overflow the queue in every scan. */
   #canReconnect(link: Link, reason: string): boolean {
-    const rate = link.counters.eventRate(this.#shared.now());
+    const rate = link.counters.streamRate(this.#shared.now());
     const meanwhile = rate * link.lastScanMs / 1000;
     if (meanwhile < this.#rescan.mostEventsMeanwhile) return true;
     this.#listener.onNotice(
