@@ -5,6 +5,7 @@
 import { Directory, type DirectoryOptions } from "./directory/directory.ts";
 import { CursorFile } from "./directory/cursor_file.ts";
 import { SyncTimer } from "./directory/sync_timer.ts";
+import { ConnectionError } from "./errors.ts";
 import { applyEvents } from "./fixed/apply.ts";
 import { checkShape, FileName, requireSameShape } from "./fixed/layout.ts";
 import { finishScan, forgetSuspects, settleDuplicates, suspectUnseen } from "./fixed/scan_end.ts";
@@ -138,9 +139,7 @@ export class ReplicaTarget implements ReplicationTarget {
     const shard = this.#shard(id);
     const state = this.#states[id];
     const { slice, protocol } = this.#options;
-    if (source === "scan") await finishScan(state.scan!, slice);
-    await forgetSuspects(shard, slice);
-    const unconfirmed = source === "scan" ? suspectUnseen(shard, state.scan!) : 0;
+    const unconfirmed = source === "scan" ? await this.#judgeScan(shard, state) : 0;
     await settleDuplicates(shard, protocol() === 2 ? "highest" : "lowest", slice);
     this.flush(id);
     if (source === "scan") await this.#recordScan(id, state);
@@ -159,6 +158,17 @@ export class ReplicaTarget implements ReplicationTarget {
     }
     await this.#directory?.completeness.settled();
     return await this.#directory?.close(limitMs) ?? [];
+  }
+
+  /** Side scans never come here: a stream beside a scan makes an absent slot prove nothing. */
+  async #judgeScan(shard: Shard, state: ShardState): Promise<number> {
+    const { slice } = this.#options;
+    const scan = state.scan!;
+    await finishScan(scan, slice);
+    // The link may have been ended meanwhile, and another scan begun.
+    if (state.scan !== scan) throw new ConnectionError("Cannot judge the scan: it was abandoned");
+    await forgetSuspects(shard, slice);
+    return suspectUnseen(shard, scan);
   }
 
   async #recordScan(id: number, state: ShardState): Promise<void> {

@@ -5,7 +5,14 @@ import { parseDuration } from "./duration.ts";
 
 /** A flag without a value: false unless given. Its environment variable says true or false (1 or 0). */
 export function onOff(): Flag<boolean> {
-  const words: Record<string, boolean> = { true: true, "1": true, yes: true, false: false, "0": false, no: false };
+  const words: Record<string, boolean> = {
+    true: true,
+    "1": true,
+    yes: true,
+    false: false,
+    "0": false,
+    no: false,
+  };
   return {
     kind: "switch",
     allowed: "true or false",

@@ -80,14 +80,17 @@ export class Completeness {
     await this.#writing.catch(() => {});
   }
 
-  /** One write at a time: two would share the temporary file. */
+  /** One write at a time, since two would share the temporary file; changes during one travel with the next. */
   #write(): Promise<void> {
-    const write = () =>
-      writeFileAtomicAsync(this.#files, this.#path, new TextEncoder().encode(encodeState(this.#state)));
-    return this.#writing = this.#writing.then(write, write);
+    return this.#queued ??= this.#writing = this.#writing.catch(() => {}).then(() => {
+      this.#queued = undefined;
+      const bytes = new TextEncoder().encode(encodeState(this.#state));
+      return writeFileAtomicAsync(this.#files, this.#path, bytes);
+    });
   }
 
   #writing: Promise<void> = Promise.resolve();
+  #queued: Promise<void> | undefined;
 }
 
 /** The file's text. */

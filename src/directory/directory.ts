@@ -22,7 +22,7 @@ import { Shard } from "../fixed/shard.ts";
 import { Store } from "../fixed/store.ts";
 import type { Files } from "../runtime/runtime.ts";
 import type { Shape } from "../slot_events.ts";
-import { writeFileAtomic } from "../storage/atomic_file.ts";
+import { writeFileAtomicAsync } from "../storage/atomic_file.ts";
 import { type DirectoryLock, lockDirectory } from "../storage/dir_lock.ts";
 import { openSlotFile } from "../storage/open_slot_file.ts";
 import type { StorageKind } from "../storage/slot_file.ts";
@@ -186,23 +186,21 @@ export class Directory {
     const deadline = performance.now() + limitMs;
     const dirty: number[] = [];
     await Promise.all(this.store.shards.map(async (shard) => {
-      const isClean = !this.#readOnly && await this.#closeShard(shard, deadline).catch(() => false);
+      if (this.#readOnly) return shard.file.close();
+      const isClean = await this.#closeShard(shard, deadline).catch(() => false);
       if (!isClean) dirty.push(shard.id);
     }));
     return dirty;
   }
 
+  /** Whether the shard was closed cleanly. A clean flag on a shard with torn slots would make armdb trust them. */
   async #closeShard(shard: Shard, deadline: number): Promise<boolean> {
     try {
       shard.file.flush();
-      if (shard.unverified.size > 0) {
-        await within(deadline, shard.file.sync());
-        return false;
-      }
       await within(deadline, shard.file.sync());
-      if (performance.now() > deadline) return false;
-      writeFileAtomic(this.#files, this.shardPath(shard.id, FileName.sidecar), sidecarOf(shard));
-      if (performance.now() > deadline) return false;
+      if (shard.unverified.size > 0) return false;
+      const sidecar = this.shardPath(shard.id, FileName.sidecar);
+      await within(deadline, writeFileAtomicAsync(this.#files, sidecar, sidecarOf(shard)));
       shard.file.writeHeader(CLEAN_FLAG_AT, Uint8Array.of(1));
       await within(deadline, shard.file.sync());
       return true;

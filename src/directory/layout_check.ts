@@ -68,7 +68,8 @@ function examineShard(files: Files, directory: string, shard: number): FoundShar
   return { path, bytes, header };
 }
 
-function readHead(files: Files, path: string): { head: Uint8Array; bytes: number } {
+/** The first bytes of a data file, at most a header, and the length of the whole. Throws the runtime's error. */
+export function readHead(files: Files, path: string): { head: Uint8Array; bytes: number } {
   const file = files.open(path, "read");
   try {
     const head = new Uint8Array(HEADER_BYTES);

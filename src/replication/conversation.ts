@@ -261,6 +261,7 @@ export class Conversation {
 
   async #judge(): Promise<readonly Effect[]> {
     const { unconfirmed } = await this.shared.target.endScan(this.shard, this.isSide ? "side" : "scan");
+    if (this.#isOver) return [];
     const effects = this.session!.judged(this.shared.now());
     if (!this.isSide) this.listener.onScanned(unconfirmed);
     return effects;

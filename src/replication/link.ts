@@ -103,6 +103,8 @@ export class Link implements ConversationListener {
     if (phase === "ended") return;
     if (phase === "catch-up-only" && this.#rescanTimer === undefined) this.#restUntilRescan();
     if (phase === "live" && hasStreamed) this.#isCatchUpOnly = false;
+    // The leader has scanned; what is left is to see that the link stays.
+    if (phase === "settling") this.#leaveGate();
     const shown = phase === "live" && this.#isCatchUpOnly ? "catch-up-only" : phase;
     this.#setPhase(shown === "settling" ? "catching-up" : shown);
   }
@@ -120,13 +122,14 @@ export class Link implements ConversationListener {
 
   /** See {@link ConversationListener}. */
   onScanned(unconfirmed: number): void {
-    this.#leaveGate();
-    this.freshAtMs = Date.now();
+    // With no stream beside it, a scan proves nothing of what was written behind it.
+    this.freshAtMs = this.#isCatchUpOnly ? this.#scanStartedAtMs : Date.now();
     this.lastScanMs = this.#shared.now() - this.#scanStartedAt;
     this.lastError = undefined;
     this.rescanReason = undefined;
     this.#quickRetries = 0;
     this.counters.wholeScans++;
+    this.onProgress(this.session!);
     this.#listener.onScanned(this, unconfirmed);
   }
 

@@ -221,6 +221,7 @@ export class Links implements LinkListener {
   /** Scans again in a while; a plan takes the place of the one before. */
   #plan(link: Link, ms: number, reason: string): void {
     this.#unplan(link);
+    if (this.#isStopped) return;
     this.#planned.set(link, setTimeout(() => this.#scanAgain(link, reason), ms));
   }
 

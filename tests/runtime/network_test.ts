@@ -4,7 +4,7 @@ import { errorCode } from "../../src/error_code.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { nodeNetwork } from "../../src/runtime/network_node.ts";
 import type { Connection, ConnectionHandlers, Listener } from "../../src/runtime/runtime.ts";
-import { otherProgram, script, start } from "./child.ts";
+import { type Child, otherProgram, script, start } from "./child.ts";
 
 const { files, network } = detectRuntime();
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
@@ -71,8 +71,15 @@ class End implements ConnectionHandlers {
 
 const listeners: Listener[] = [];
 const connections: Connection[] = [];
+const children: Child[] = [];
+const directories: string[] = [];
 
 afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.process.kill("SIGKILL");
+    await child.ended;
+  }
+  for (const directory of directories.splice(0)) files.remove(directory);
   for (const connection of connections.splice(0)) connection.destroy();
   for (const listener of listeners.splice(0)) await listener.close();
 });
@@ -135,7 +142,7 @@ describe("network: data", () => {
   });
 
   test("is delivered after connect has resolved, though the peer speaks first", async () => {
-    const child = start(script(otherProgram, "greeting_peer"));
+    const child = startChild("greeting_peer");
     const address = { host: "127.0.0.1", port: Number(await child.line()) };
     for (let times = 0; times < 50; times++) {
       const near = new End();
@@ -143,8 +150,6 @@ describe("network: data", () => {
       await near.closed;
       expect(near.events).toEqual(["resolved", "data", "close"]);
     }
-    child.process.kill("SIGKILL");
-    await child.ended;
   });
 
   test("stays away from a connection that is paused when connect resolves", async () => {
@@ -296,15 +301,13 @@ describe("network: the end of a connection", () => {
   });
 
   test("does not wait for ever for a peer that never ends", async () => {
-    const child = start(script(otherProgram, "deaf_listener"));
+    const child = startChild("deaf_listener");
     const address = { host: "127.0.0.1", port: Number(await child.line()) };
     const near = new End();
     const connection = await nodeNetwork({ lingerMs: 30 }).connect(address, near, TIMEOUT_MS);
     connection.write(pattern(10));
     connection.end();
     expect(await near.closed).toBeUndefined();
-    child.process.kill("SIGKILL");
-    await child.ended;
   });
 
   test("does not wait for ever for a peer that ended and never reads", async () => {
@@ -355,20 +358,15 @@ describe("network: connect", () => {
   });
 
   test("rejects with ETIMEDOUT where nobody answers", async () => {
-    const child = start(script(otherProgram, "deaf_listener"));
-    try {
-      const address = { host: "127.0.0.1", port: Number(await child.line()) };
-      // The kernel itself answers as many as the queue holds: 512 where the child is Bun.
-      const attempts = Array.from({ length: 600 }, () => network.connect(address, new End(), 400));
-      const results = await Promise.allSettled(attempts);
-      const codes = results.map((result) => result.status === "fulfilled" ? "" : errorCode(result.reason));
-      for (const result of results) if (result.status === "fulfilled") result.value.destroy();
-      expect(codes).toContain("ETIMEDOUT");
-      expect(codes.filter((code) => code !== "" && code !== "ETIMEDOUT")).toEqual([]);
-    } finally {
-      child.process.kill("SIGKILL");
-      await child.ended;
-    }
+    const child = startChild("deaf_listener");
+    const address = { host: "127.0.0.1", port: Number(await child.line()) };
+    // The kernel itself answers as many as the queue holds: 512 where the child is Bun.
+    const attempts = Array.from({ length: 600 }, () => network.connect(address, new End(), 400));
+    const results = await Promise.allSettled(attempts);
+    const codes = results.map((result) => result.status === "fulfilled" ? "" : errorCode(result.reason));
+    for (const result of results) if (result.status === "fulfilled") result.value.destroy();
+    expect(codes).toContain("ETIMEDOUT");
+    expect(codes.filter((code) => code !== "" && code !== "ETIMEDOUT")).toEqual([]);
   });
 
   test("never tells the handlers of a connection that was not made", () => {
@@ -423,11 +421,19 @@ describe("network: listen", () => {
   });
 });
 
+/** A child that does not outlive the test. */
+function startChild(name: string, args: string[] = []): Child {
+  const child = start(script(otherProgram, name, args));
+  children.push(child);
+  return child;
+}
+
 /** A connection to a process that has sent 100,000 bytes, and resets it when told. */
 async function connectToResettingPeer() {
   const directory = files.makeTemporaryDirectory("slotcask-reset-");
+  directories.push(directory);
   const [sent, go, done] = ["sent", "go", "done"].map((name) => `${directory}/${name}`);
-  const child = start(script(otherProgram, "resetting_peer", [sent, go, done]));
+  const child = startChild("resetting_peer", [sent, go, done]);
   const address = { host: "127.0.0.1", port: Number(await child.line()) };
   const near = new End();
   near.connection = await network.connect(address, near, TIMEOUT_MS);
@@ -443,7 +449,6 @@ async function connectToResettingPeer() {
     },
     async end() {
       expect(await child.ended).toMatchObject({ code: 0, err: "" });
-      files.remove(directory);
     },
   };
 }

@@ -1,3 +1,0 @@
-#!/usr/bin/env node
-import "./main.ts";
-console.log("x");

@@ -1,0 +1,10 @@
+/** The commands, in the order of the help. */
+
+import type { Command } from "./command.ts";
+import { command as demo } from "./demo.ts";
+import { command as follow } from "./follow.ts";
+import { command as lead } from "./lead.ts";
+import { command as verify } from "./verify.ts";
+
+/** See the head of this file. */
+export const commands: readonly Command[] = [follow, demo, lead, verify, ];

@@ -1,0 +1,156 @@
+/** `demo`: a leader and a follower in one process, over a real socket, with nothing installed. */
+
+import { formatAddress } from "../address.ts";
+import { ConnectionError } from "../errors.ts";
+import { follow } from "../follow.ts";
+import type { Follower } from "../follower.ts";
+import { openStore, type OwnStore } from "../open_store.ts";
+import { parseFlags } from "./args.ts";
+import { type CliContext, type Command, ExitCode } from "./command.ts";
+import { DEMO_SHAPE, DemoTraffic } from "./demo_traffic.ts";
+import { choice, optionalNumber } from "./flags.ts";
+import { LiveView } from "./live_view.ts";
+import { LOG_FORMATS } from "./log.ts";
+import { formatCount, plural } from "./progress.ts";
+import { serve } from "./serve.ts";
+import { type StopRequest, withStopRequest } from "./stop_signal.ts";
+
+const USAGE = `See it work: a leader with changing data and a follower of it, talking over a real socket.
+
+Usage: slotcask demo [flags]
+
+  --seconds N      end after N seconds: with 0 if the follower is live and equal, else with 1
+  --log text|json  the format of log lines (text)
+  --help           this text
+
+It needs nothing but a free port on 127.0.0.1, which it finds by itself, and a temporary directory,
+which it removes at the end. Each flag can be set by its environment variable, too: SLOTCASK_SECONDS.
+
+Examples:
+  slotcask demo
+  slotcask demo --seconds 5
+`;
+
+const FLAGS = { seconds: optionalNumber("a number above 0"), log: choice(LOG_FORMATS, "text") };
+
+/** How long the last changes may take to arrive once the leader has stopped changing, in ms. */
+const SETTLE_MS = 3000;
+
+/** See the head of this file. */
+export const command: Command = {
+  name: "demo",
+  summary: "a leader, a follower and their status: works with nothing installed",
+  usage: USAGE,
+  run(args, context) {
+    const { flags } = parseFlags(args, { flags: FLAGS, positionals: [] }, context);
+    const { files, process } = context.runtime;
+    return withStopRequest(process, async (stop) => {
+      const dir = files.makeTemporaryDirectory("slotcask-demo-");
+      const view = new LiveView(context, { format: flags.log, statusLineMs: 1000 });
+      try {
+        return await runDemo({ dir, view, stop, seconds: flags.seconds, context });
+      } finally {
+        view.end();
+        files.remove(dir);
+      }
+    });
+  },
+};
+
+/** What a demo is made of. */
+interface DemoParts {
+  dir: string;
+  view: LiveView;
+  stop: StopRequest;
+  seconds: number | undefined;
+  context: CliContext;
+}
+
+async function runDemo(parts: DemoParts): Promise<number> {
+  const { dir, view } = parts;
+  await using store = await openStore(`${dir}/leader`, DEMO_SHAPE);
+  const traffic = new DemoTraffic(store);
+  traffic.fill();
+  await using leader = await serve(store, "127.0.0.1:0", quietly(view));
+  const address = formatAddress(leader.address);
+  introduce(parts, store, address);
+  await using follower = await follow(address, {
+    dir: `${dir}/replica`,
+    onEvent: (event) => view.onEvent(event),
+  });
+  view.show(follower);
+  traffic.start();
+  try {
+    await demoEnds(parts, follower);
+  } finally {
+    traffic.stop();
+  }
+  return await judge(parts, store, follower);
+}
+
+function introduce({ view, dir, seconds }: DemoParts, store: OwnStore, address: string): void {
+  const say = (text: string) => view.isTerminal ? view.line(text) : view.log("info", text);
+  say(`Slotcask demo: a leader and a follower of it, in one process, over a real socket.`);
+  say(`The leader holds ${formatCount(store.size)} keys in ${dir}/leader and serves them at ${address}.`);
+  say(`It changes about 2,000 keys a second; the follower keeps its own copy in ${dir}/replica.`);
+  say(seconds === undefined ? "Press Ctrl-C to stop." : `It ends after ${plural(seconds, "second")}.`);
+  if (view.isTerminal) view.line("");
+}
+
+async function demoEnds({ stop, seconds }: DemoParts, follower: Follower): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((resolve) => {
+    if (seconds !== undefined) timer = setTimeout(resolve, seconds * 1000);
+  });
+  try {
+    await Promise.race([stop.requested, follower.closed, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether the copy is live and equal, once the last changes have arrived. */
+async function judge(
+  { view, stop, seconds }: DemoParts,
+  store: OwnStore,
+  follower: Follower,
+): Promise<number> {
+  const deadline = performance.now() + SETTLE_MS;
+  // A demo that was stopped by hand has nothing to prove, and should end at once.
+  const isProof = seconds !== undefined && !stop.signal.aborted;
+  let difference = differenceOf(store, follower);
+  while (isProof && difference !== undefined && performance.now() < deadline && !stop.signal.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    difference = differenceOf(store, follower);
+  }
+  view.end();
+  if (isProof && difference !== undefined) {
+    throw new ConnectionError(`Cannot end the demo well: ${difference}`);
+  }
+  const verdict = difference === undefined
+    ? `leader and follower hold the same ${formatCount(store.size)} keys and values`
+    : `leader and follower were stopped while changes were on their way`;
+  const text = `The demo is over: ${verdict}. Its directory is removed.`;
+  if (view.isTerminal) view.line(text);
+  else view.log("info", text);
+  return ExitCode.done;
+}
+
+/** How the copy differs from the leader's data; undefined where it is live and equal. */
+function differenceOf(store: OwnStore, follower: Follower): string | undefined {
+  const { phase } = follower.status();
+  if (phase !== "live") return `the follower is ${phase}, not live`;
+  if (store.size !== follower.size) return `the leader has ${store.size} keys, the follower ${follower.size}`;
+  for (const [key, value] of store.entries()) {
+    const copy = follower.get(key);
+    if (copy === undefined || copy.some((byte, at) => byte !== value[at])) {
+      return `key ${[...key].map((byte) => byte.toString(16).padStart(2, "0")).join("")} differs`;
+    }
+  }
+  return undefined;
+}
+
+/** The leader's own lines would only repeat the follower's. */
+function quietly({ log }: LiveView): LiveView["log"] {
+  return (level, message, shard) => log(level === "info" ? "debug" : level, message, shard);
+}

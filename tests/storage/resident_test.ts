@@ -1,0 +1,85 @@
+import { describe, expect, test } from "bun:test";
+import { WINDOW_BYTES } from "../../src/storage/resident.ts";
+import { describeSlotFile, recordOf, stageRecord } from "../contract/slot_file_contract.ts";
+import { describeDiskCalls, HEADER, openFake } from "./slot_file_cases.ts";
+
+describeSlotFile("resident");
+describeDiskCalls("resident");
+
+describe("resident windows", () => {
+  test("reads cost no I/O once loaded", () => {
+    const { disk, file } = openFake("resident", 100);
+    disk.bytes.fill(7, HEADER);
+    expect(file.load(0, 100)).toBe(100);
+    const { reads } = disk;
+    for (let i = 0; i < 100; i++) expect(recordOf(file, i)[0]).toBe(7);
+    expect(disk.reads).toBe(reads);
+  });
+
+  test("an empty file has a window of 4,096 records; growth adds windows and never moves one", () => {
+    const { file } = openFake("resident", 0);
+    const first = file.window;
+    expect(first.length).toBe(4096 * 16);
+    file.extend(4096 * 3 + 1);
+    expect(file.at(4095)).toBe(4095 * 16);
+    expect(file.window).toBe(first);
+    expect(file.at(4096)).toBe(0);
+    expect(file.window).not.toBe(first);
+    expect(file.window.length).toBe(4096 * 16);
+    file.at(4096 * 3);
+    const last = file.window;
+    file.extend(4096 * 4);
+    file.at(4096 * 4 - 1);
+    expect(file.window).toBe(last);
+  });
+
+  test.each([[16, 4097, 8192], [16, 1_000_000, 1 << 20], [65_528, 10, 1024], [65_535, 3000, 1024], [24, 1, 4096]])(
+    "records of %d bytes, %d of them: windows of %d whole records, at most 64 MiB",
+    (recordBytes, recordCount, records) => {
+      const { file } = openFake("resident", 0, recordBytes);
+      file.close();
+      const opened = openFakeOf(recordBytes, recordCount);
+      expect(opened.window.length).toBe(records * recordBytes);
+      expect(opened.window.length).toBeLessThanOrEqual(WINDOW_BYTES);
+    },
+  );
+
+  /** Opens a file that claims so many records; none of them is read. */
+  function openFakeOf(recordBytes: number, recordCount: number) {
+    const { file } = openFake("resident", recordCount, recordBytes);
+    return file;
+  }
+
+  test("a run over a window's border is one write on each side", () => {
+    const { disk, file } = openFake("resident", 0);
+    file.extend(10_000);
+    for (let i = 4094; i < 4099; i++) stageRecord(file, i, new Uint8Array(16).fill(i));
+    expect(file.window.length).toBe(4096 * 16);
+    file.flush();
+    expect(disk.writes).toEqual([
+      { position: HEADER + 4094 * 16, length: 32 },
+      { position: HEADER + 4096 * 16, length: 48 },
+    ]);
+    const written = disk.bytes.subarray(HEADER + 4094 * 16, HEADER + 4099 * 16);
+    expect(Array.from(written).filter((_, i) => i % 16 === 0)).toEqual([254, 255, 0, 1, 2]);
+  });
+
+  test("a head on the other side of a border reaches its own window", () => {
+    const { disk, file } = openFake("resident", 0);
+    file.extend(8192);
+    file.stageHead(4096, 0xdead_beef);
+    expect(recordOf(file, 4096).slice(0, 4)).toEqual(Uint8Array.of(0xef, 0xbe, 0xad, 0xde));
+    expect(recordOf(file, 0).slice(0, 4)).toEqual(new Uint8Array(4));
+    file.flush();
+    expect(disk.writes).toEqual([{ position: HEADER + 4096 * 16, length: 4 }]);
+  });
+
+  test("load stops at a window's border", () => {
+    const { disk, file } = openFake("resident", 0);
+    file.extend(8192);
+    disk.bytes.fill(5, HEADER);
+    expect(file.load(4000, 4000)).toBe(96);
+    expect(recordOf(file, 4095)[15]).toBe(5);
+    expect(recordOf(file, 4096)[0]).toBe(0);
+  });
+});

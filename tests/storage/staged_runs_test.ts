@@ -1,0 +1,90 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { StagedRuns } from "../../src/storage/staged_runs.ts";
+
+/** What a flush calls, in order: "head 3", "run 5+2". */
+function flushed(runs: StagedRuns): string[] {
+  const calls: string[] = [];
+  runs.flush(
+    (record) => calls.push(`head ${record}`),
+    (first, count) => calls.push(`run ${first}+${count}`),
+  );
+  return calls;
+}
+
+describe("StagedRuns", () => {
+  test.each([
+    ["nothing", [], []],
+    ["one", [7], ["run 7+1"]],
+    ["neighbours", [3, 4, 5], ["run 3+3"]],
+    ["neighbours in any order", [5, 3, 4], ["run 3+3"]],
+    ["gaps", [1, 2, 4, 9, 8], ["run 1+2", "run 4+1", "run 8+2"]],
+    ["the same twice in a row", [2, 2, 2], ["run 2+1"]],
+    ["the same again later", [4, 9, 4, 5], ["run 4+2", "run 9+1"]],
+    ["record 0", [1, 0], ["run 0+2"]],
+  ])("coalesces %s", (_, records, expected) => {
+    const runs = new StagedRuns();
+    for (const record of records) runs.addRecord(record);
+    expect(runs.empty).toBe(records.length === 0);
+    expect(flushed(runs)).toEqual(expected);
+    expect(runs.empty).toBe(true);
+    expect(flushed(runs)).toEqual([]);
+  });
+
+  test("writes heads first, and none of a record that is staged whole", () => {
+    const runs = new StagedRuns();
+    runs.addRecord(4);
+    runs.addHead(9);
+    runs.addHead(4);
+    runs.addRecord(2);
+    runs.addHead(1);
+    expect(flushed(runs)).toEqual(["head 9", "head 1", "run 2+1", "run 4+1"]);
+  });
+
+  test.each([0, 1, 2, 3])("keeps everything if call %d fails", (failing) => {
+    const runs = new StagedRuns();
+    for (const record of [8, 1, 5]) runs.addRecord(record);
+    runs.addHead(3);
+    let calls = 0;
+    const call = () => {
+      if (calls++ === failing) throw new Error("disk");
+    };
+    expect(() => runs.flush(call, call)).toThrow("disk");
+    expect(runs.empty).toBe(false);
+    runs.addRecord(2);
+    expect(flushed(runs)).toEqual(["head 3", "run 1+2", "run 5+1", "run 8+1"]);
+  });
+
+  test("clear forgets all, the order too", () => {
+    const runs = new StagedRuns();
+    for (const record of [3, 1]) runs.addRecord(record);
+    runs.addHead(0);
+    runs.clear();
+    expect(runs.empty).toBe(true);
+    for (const record of [1, 2]) runs.addRecord(record);
+    expect(flushed(runs)).toEqual(["run 1+2"]);
+  });
+
+  test("covers exactly what was added, for any batch", () => {
+    const records = fc.array(fc.nat(3000), { maxLength: 1500 });
+    fc.assert(
+      fc.property(records, records, (whole, heads) => {
+        const runs = new StagedRuns();
+        for (const record of whole) runs.addRecord(record);
+        for (const head of heads) runs.addHead(head);
+        const covered: number[] = [];
+        const written: number[] = [];
+        let starts = 0;
+        runs.flush((record) => written.push(record), (first, count) => {
+          starts++;
+          for (let i = 0; i < count; i++) covered.push(first + i);
+        });
+        const expected = [...new Set(whole)].sort((a, b) => a - b);
+        expect(covered).toEqual(expected);
+        expect(starts).toBe(expected.filter((record, i) => record - 1 !== expected[i - 1]).length);
+        expect(new Set(written)).toEqual(new Set(heads.filter((head) => !whole.includes(head))));
+      }),
+      { numRuns: 50, seed: 1 },
+    );
+  });
+});
