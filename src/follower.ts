@@ -96,7 +96,7 @@ export class Follower implements AsyncDisposable {
         times: options.times,
         backoff: options.backoff,
         syncBatches: options.sync === "batch",
-        nudgeMs: this.#nudgeMs(held.directory?.shape.shardCount ?? 1),
+        nudgeMs: () => this.#nudgeMs(),
         readAheadBytes: READ_AHEAD_BYTES,
       },
       versions,
@@ -316,8 +316,9 @@ export class Follower implements AsyncDisposable {
     return this.#links.links[shard]?.rescanReason === undefined ? "reconnect" : "rescan";
   }
 
-  #nudgeMs(shardCount: number): number | undefined {
+  #nudgeMs(): number | undefined {
     const { nudgeMs } = this.#options;
+    const shardCount = this.#target.directory?.shape.shardCount ?? 1;
     return nudgeMs === false ? undefined : Math.max(nudgeMs, shardCount / NUDGES_PER_MS);
   }
 

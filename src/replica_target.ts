@@ -152,6 +152,7 @@ export class ReplicaTarget implements ReplicationTarget {
 
   /** Stops the timers, saves the cursors, closes the directory. Answers the shards that stay dirty. */
   async close(limitMs: number): Promise<number[]> {
+    await this.#creating?.catch(() => {});
     for (const { cursor, sync } of this.#states) {
       sync.stop();
       cursor.save();

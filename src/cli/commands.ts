@@ -7,4 +7,4 @@ import { command as lead } from "./lead.ts";
 import { command as verify } from "./verify.ts";
 
 /** See the head of this file. */
-export const commands: readonly Command[] = [follow, demo, lead, verify, ];
+export const commands: readonly Command[] = [follow, demo, lead, verify];

@@ -31,7 +31,9 @@ export async function run(args: string[], context: CliContext): Promise<number> 
 }
 
 async function dispatch([name, ...args]: string[], context: CliContext): Promise<number> {
-  if (name === "--version") return print(`slotcask ${VERSION} (${context.runtime.name} ${context.runtime.version})\n`);
+  if (name === "--version") {
+    return print(`slotcask ${VERSION} (${context.runtime.name} ${context.runtime.version})\n`);
+  }
   if (name === "--help" || name === "-h") return print(programHelp(commands));
   if (name === "help") return print(args.length === 0 ? programHelp(commands) : find(args[0]).usage);
   if (name === undefined) throw new UsageError(`Cannot go on: COMMAND is missing, allowed are ${names()}`);

@@ -15,6 +15,7 @@ import type { WholeScan } from "./whole_scan.ts";
 /** Applies a batch, whose slots must all exist. Returns how many events changed the shard. */
 export function applyEvents(shard: Shard, events: SlotEvents, scan?: WholeScan): number {
   let applied = 0;
+  if (scan !== undefined && shard.file.kind !== "resident") readAhead(shard, events);
   for (let i = 0; i < events.count; i++) {
     const slot = events.slots[i];
     if (shard.suspects.size > 0) shard.suspects.delete(slot);
@@ -27,6 +28,14 @@ export function applyEvents(shard: Shard, events: SlotEvents, scan?: WholeScan):
     applied++;
   }
   return applied;
+}
+
+/** A scan's slots are neighbours, and each is compared with what is held: one read fetches them all. */
+function readAhead({ file }: Shard, { slots, count }: SlotEvents): void {
+  if (count === 0) return;
+  const first = slots[0];
+  const span = slots[count - 1] - first + 1;
+  if (span > 1 && span <= file.loadLimit && first + span <= file.recordCount) file.load(first, span);
 }
 
 /** Whether an event applies by the rules of a stream. */

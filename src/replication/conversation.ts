@@ -33,16 +33,23 @@ export interface ConversationListener {
   onSuspectDrops(): void;
 }
 
+/** A disk that hangs must not keep a link from ending: then `ended` does not wait for it any longer. */
+const WORK_LIMIT_MS = 300;
+const NO_EFFECTS: readonly Effect[] = [];
+
 /** See the head of this file. */
 export class Conversation {
   /** The protocol's state; undefined until the connection is made. */
   session: Session | undefined;
-  /** Resolves when the connection has ended. */
+  /** When the connection was made; undefined before. */
+  connectedAt: number | undefined;
+  /** Resolves when the connection has ended, and nothing of it is under way in the store any more. */
   readonly ended: Promise<End>;
   readonly #framer = new Framer();
   #connection: Connection | undefined;
   #resolveEnd!: (end: End) => void;
   #isOver = false;
+  #end: End | undefined;
   #isBusy = false;
   #isPaused = false;
   #closedByPeer = false;
@@ -70,7 +77,7 @@ export class Conversation {
       }, settings.times.connectMs);
       if (this.#isOver) return connection.destroy();
       this.#connection = connection;
-      const now = this.shared.now();
+      const now = this.connectedAt = this.shared.now();
       this.session = this.#newSession(now);
       this.#run(() => this.session!.start(now));
     } catch (error) {
@@ -84,7 +91,14 @@ export class Conversation {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#connection?.destroy();
-    this.#resolveEnd(end);
+    this.#end = end;
+    if (!this.#isBusy) return this.#resolveEnd(end);
+    this.#timer = setTimeout(() => this.#resolveEnd(end), WORK_LIMIT_MS);
+  }
+
+  #workEnded(): void {
+    clearTimeout(this.#timer);
+    this.#resolveEnd(this.#end!);
   }
 
   #newSession(now: number): Session {
@@ -95,7 +109,7 @@ export class Conversation {
       emptyState: target.isEmpty(this.shard),
       side: this.isSide,
       syncBatches: settings.syncBatches,
-      nudgeMs: settings.nudgeMs,
+      nudgeMs: settings.nudgeMs(),
       times: settings.times,
       progress: () => ({
         applied: target.appliedTotal(this.shard),
@@ -112,7 +126,7 @@ export class Conversation {
       if (this.#isBusy || this.session === undefined) this.#readAhead();
       else this.#run();
     } catch (error) {
-      this.#fail(error);
+      this.end(errorEnd(error));
     }
   }
 
@@ -151,10 +165,11 @@ export class Conversation {
       if (slice.isOver) await this.#pause(nextTurn());
     }
     this.#isBusy = false;
-    if (this.#isOver) return;
+    if (this.#isOver) return this.#workEnded();
     this.listener.onProgress(this.session!);
     if (this.#closedByPeer) return this.#endByPeer();
-    this.#armTimer();
+    // Whoever was told of the progress may have ended it.
+    if (!this.#isOver) this.#armTimer();
   }
 
   /** Lets the event loop run until `work` is done; what came meanwhile is kept. */
@@ -231,6 +246,7 @@ export class Conversation {
   async #greet(info: ShardInfo): Promise<readonly Effect[]> {
     const { target } = this.shared;
     await target.beginScan(this.shard, this.isSide ? "side" : "scan", info);
+    if (this.#isOver) return NO_EFFECTS;
     this.listener.onGreeted(info);
     return this.session!.greeted(target.slotCount(this.shard), this.shared.now());
   }
@@ -240,7 +256,8 @@ export class Conversation {
     if (effect.highestSlot < target.slotCount(this.shard)) return this.#applyNow(effect);
     const { events, highestSlot } = effect;
     events.bytes = events.bytes.slice();
-    return target.grow(this.shard, highestSlot + 1).then(() => this.#applyNow(effect));
+    const room = target.grow(this.shard, highestSlot + 1);
+    return room.then(() => this.#isOver ? NO_EFFECTS : this.#applyNow(effect));
   }
 
   #applyNow({ events, source }: Effect & { type: "apply" }): readonly Effect[] {
@@ -262,8 +279,10 @@ export class Conversation {
   async #judge(): Promise<readonly Effect[]> {
     const { unconfirmed } = await this.shared.target.endScan(this.shard, this.isSide ? "side" : "scan");
     if (this.#isOver) return [];
+    if (this.#isOver) return NO_EFFECTS;
     const effects = this.session!.judged(this.shared.now());
     if (!this.isSide) this.listener.onScanned(unconfirmed);
+    if (!this.#isOver) this.listener.onProgress(this.session!);
     return effects;
   }
 
@@ -301,8 +320,13 @@ export class Conversation {
 
   #fail(error: unknown): void {
     this.#isBusy = false;
-    this.end({ reason: "error", error: error instanceof Error ? error : new Error(String(error)) });
+    if (this.#isOver) this.#workEnded();
+    else this.end(errorEnd(error));
   }
+}
+
+function errorEnd(error: unknown): End {
+  return { reason: "error", error: error instanceof Error ? error : new Error(String(error)) };
 }
 
 function connectionError(error: unknown, leader: string): Error {

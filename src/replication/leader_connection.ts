@@ -45,6 +45,8 @@ export const DEFAULT_LEADER_LIMITS: LeaderLimits = {
   heartbeatsPerAck: 8,
 };
 
+/** How long the message of a refusal has to reach the follower. */
+const REFUSAL_MS = 1000;
 /** The protocol versions that are served. */
 const VERSIONS = [1, 2];
 
@@ -69,6 +71,7 @@ export class LeaderConnection implements ConnectionHandlers {
   #onAck: (() => void) | undefined;
   #isStalled = false;
   #isFlushing = false;
+  #isRefused = false;
   #unsubscribe = () => {};
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -119,7 +122,8 @@ export class LeaderConnection implements ConnectionHandlers {
 
   /** See {@link ConnectionHandlers}. */
   onClose(): void {
-    this.cut(undefined);
+    if (this.#isRefused) clearTimeout(this.#timer);
+    else this.cut(undefined);
   }
 
   /** Ends the connection. `why` goes to the log; undefined where the follower just left. */
@@ -178,9 +182,13 @@ export class LeaderConnection implements ConnectionHandlers {
   #refuse(message: string): void {
     this.#connection.write(encodeError(message));
     this.#phase = "over";
+    this.#isRefused = true;
     clearTimeout(this.#timer);
     this.#unsubscribe();
     this.#connection.end();
+    // One that does not read would never let the message through.
+    this.#timer = setTimeout(() => this.#connection.destroy(), REFUSAL_MS);
+    this.#onAck?.();
     this.#onEnd(this, message);
   }
 
@@ -241,7 +249,11 @@ export class LeaderConnection implements ConnectionHandlers {
   #flush(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    this.#flushAll().catch((error) => this.cut(String(error))).finally(() => this.#isFlushing = false);
+    this.#flushAll().catch((error) => this.cut(String(error))).finally(() => {
+      this.#isFlushing = false;
+      // Changes that came since the last batch was filled have nobody else to send them.
+      if (this.#pending.size > 0 && !this.#isOver) this.#flushLater();
+    });
   }
 
   async #flushAll(): Promise<void> {

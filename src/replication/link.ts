@@ -71,6 +71,11 @@ export class Link implements ConversationListener {
     return this.#conversation?.session;
   }
 
+  /** Whether the open connection is streamed to, as far as is known: a rescan over a new one would end that. */
+  get isStreaming(): boolean {
+    return this.session?.phase === "live" && (this.session.hasStreamed || !this.#isCatchUpOnly);
+  }
+
   /** Follows until {@link stop}. Rejects with an error that no reconnect can mend. */
   async run(): Promise<void> {
     while (!this.#isStopped) {
@@ -111,6 +116,8 @@ export class Link implements ConversationListener {
 
   /** See {@link ConversationListener}. */
   onGreeted(info: ShardInfo): void {
+    this.#versionSwitches = 0;
+    if (this.#shared.versions.current === 2) this.#isCatchUpOnly = false;
     this.#setPhase("catching-up");
     this.#listener.onGreeted(this, info);
   }
@@ -122,6 +129,7 @@ export class Link implements ConversationListener {
 
   /** See {@link ConversationListener}. */
   onScanned(unconfirmed: number): void {
+    this.#leaveGate();
     // With no stream beside it, a scan proves nothing of what was written behind it.
     this.freshAtMs = this.#isCatchUpOnly ? this.#scanStartedAtMs : Date.now();
     this.lastScanMs = this.#shared.now() - this.#scanStartedAt;
@@ -148,8 +156,8 @@ export class Link implements ConversationListener {
     try {
       if (this.#isStopped) return { reason: "closed" };
       const end = await this.#runConversation();
-      this.#endedAt = this.#shared.now();
-      this.#note(end, this.#endedAt - startedAt, sinceEnd);
+      this.#isSoonAfterEnd = sinceEnd < QUICK_RETRY_WITHIN_MS;
+      this.#note(end);
       return end;
     } finally {
       this.#leaveGate();
@@ -158,12 +166,18 @@ export class Link implements ConversationListener {
 
   async #runConversation(): Promise<End> {
     this.#setPhase("connecting");
+    // Whoever was told of the phase may have stopped the link.
+    if (this.#isStopped) return { reason: "closed" };
     this.counters.connections++;
     const conversation = new Conversation(this.shard, this.isSide, this.#shared, this.counters, this);
     this.#conversation = conversation;
     conversation.start();
     const end = await conversation.ended;
     this.#conversation = undefined;
+    const now = this.#shared.now();
+    this.#lastedMs = now - (conversation.connectedAt ?? now);
+    // A link that was refused held nothing that the leader would have to notice the end of.
+    if (end.reason !== "already-streaming" && conversation.session?.info !== undefined) this.#endedAt = now;
     clearTimeout(this.#rescanTimer);
     this.#rescanTimer = undefined;
     if (!this.isSide) this.#shared.target.abortScan(this.shard);
@@ -172,10 +186,9 @@ export class Link implements ConversationListener {
 
   #lastedMs = 0;
   #isSoonAfterEnd = false;
+  #versionSwitches = 0;
 
-  #note(end: End, lastedMs: number, sinceEnd: number): void {
-    this.#lastedMs = lastedMs;
-    this.#isSoonAfterEnd = sinceEnd < QUICK_RETRY_WITHIN_MS;
+  #note(end: End): void {
     this.counters.ends[end.reason] = (this.counters.ends[end.reason] ?? 0) + 1;
     if (end.error !== undefined) this.lastError = end.error;
     if (!this.#isStopped) this.#listener.onEnd(this, end);
@@ -184,7 +197,10 @@ export class Link implements ConversationListener {
   /** ms until the next connection; Infinity to wait for an operator. Throws what no reconnect can mend. */
   #delayAfter(end: End): number {
     if (end.reason === "rescan" || end.reason === "dropped") return 0;
-    if (end.reason === "version-mismatch" && this.#adoptVersion(end.error!)) return 0;
+    if (end.reason === "version-mismatch" && this.#adoptVersion(end.error!)) {
+      // Leaders of both versions behind one address would send us to and fro without a pause.
+      return this.#versionSwitches++ === 0 ? 0 : this.#backoff.next(0);
+    }
     if (end.error instanceof DivergedError) return Infinity;
     if (end.error instanceof SlotcaskError && end.error.remedy !== "reconnect") throw end.error;
     if (

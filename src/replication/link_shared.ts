@@ -14,8 +14,8 @@ export interface LinkSettings {
   backoff: BackoffOptions;
   /** Whether an Ack waits for the disk while live. */
   syncBatches: boolean;
-  /** Idle ms after which a nudge goes to a v2 leader; undefined sends none. */
-  nudgeMs: number | undefined;
+  /** Idle ms after which a nudge goes to a v2 leader, asked at each connection; undefined sends none. */
+  nudgeMs: () => number | undefined;
   /** Bytes that may wait for a store that is busy. */
   readAheadBytes: number;
 }

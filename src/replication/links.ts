@@ -131,6 +131,7 @@ export class Links implements LinkListener {
   /** See {@link LinkListener}. */
   onScanned(link: Link, unconfirmed: number): void {
     this.#listener.onCaughtUp(link);
+    this.#unplan(link);
     if (unconfirmed > 0) {
       this.#scanAgain(link, `to confirm that ${unconfirmed} slots are gone`);
     } else if (this.versions.current === 1) {
@@ -150,8 +151,16 @@ export class Links implements LinkListener {
 
   /** See {@link LinkListener}. */
   onEnd(link: Link, end: End): void {
-    if (link.isSide && end.reason === "scanned") this.links[link.shard].counters.sideScans++;
+    if (link.isSide) this.#onSideEnd(this.links[link.shard], end);
+    // A side scan beside a new whole scan would look like a leader that is ahead of itself.
+    else this.#sides.get(link.shard)?.stop();
     this.#listener.onEnd(link, end);
+  }
+
+  #onSideEnd(main: Link, { reason }: End): void {
+    if (reason !== "scanned") return this.#plan(main, this.#rescan.suspectMs, "the last side scan failed");
+    main.counters.sideScans++;
+    if (!this.#planned.has(main)) this.#plan(main, this.#rescan.sideMs, "by the clock");
   }
 
   /** Scans a shard again: beside a stream of protocol 1, and over a new connection else. */
@@ -162,7 +171,7 @@ export class Links implements LinkListener {
   #scanAgain(link: Link, reason: string): void {
     this.#unplan(link);
     if (this.#isStopped) return;
-    if (this.versions.current === 1 && link.phase === "live") return this.#startSideScan(link, reason);
+    if (this.versions.current === 1 && link.isStreaming) return this.#startSideScan(link, reason);
     if (link.phase === "live" && !this.#canReconnect(link, reason)) return;
     this.#lastScanAt.set(link.shard, this.#shared.now());
     link.rescan(reason);
@@ -185,7 +194,7 @@ export class Links implements LinkListener {
   }
 
   #startSideScan(link: Link, reason: string): void {
-    if (this.#sides.has(link.shard)) return;
+    if (this.#sides.has(link.shard)) return this.#plan(link, this.#rescan.suspectMs, reason);
     this.#lastScanAt.set(link.shard, this.#shared.now());
     this.#listener.onNotice(link, `side scan (${reason})`);
     const side = new Link(link.shard, this.#shared, this, true);

@@ -265,12 +265,24 @@ export class Session {
     }
     const events = this.#decoder.decode(payload, this.#options);
     const highestSlot = this.#requireKnownSlots(events);
+    if (this.phase === "catching-up") this.#advanceScan(events);
     this.received.batches++;
     this.received.events += events.count;
-    if (this.phase === "catching-up") this.scanPosition = highestSlot + 1;
-    else this.#onStreamed(events.count, payload.length);
+    if (this.phase !== "catching-up") this.#onStreamed(events.count, payload.length);
     if (this.phase === "catch-up-only") this.phase = "live";
     this.#effects.push({ type: "apply", events, highestSlot, source: this.#source() });
+  }
+
+  /** Slots of a scan ascend: asked of a whole batch before any of it is applied. */
+  #advanceScan({ slots, count }: SlotEvents): void {
+    for (let i = 0; i < count; i++) {
+      if (slots[i] < this.scanPosition) {
+        throw new ProtocolError(
+          `Cannot apply SlotBatch: slot_id is ${slots[i]}, and the scan is at ${this.scanPosition} already`,
+        );
+      }
+      this.scanPosition = slots[i] + 1;
+    }
   }
 
   #onStreamed(events: number, payloadBytes: number): void {
@@ -389,7 +401,7 @@ export class Session {
   }
 
   #requireKnownSlots(events: SlotEvents): number {
-    let highest = 0;
+    let highest = -1;
     for (let i = 0; i < events.count; i++) {
       if (events.slots[i] > highest) highest = events.slots[i];
     }
