@@ -6,7 +6,7 @@ import { follow } from "../follow.ts";
 import type { Follower } from "../follower.ts";
 import { openStore, type OwnStore } from "../open_store.ts";
 import { parseFlags } from "./args.ts";
-import { type CliContext, type Command, ExitCode } from "./command.ts";
+import { type Command, ExitCode } from "./command.ts";
 import { DEMO_SHAPE, DemoTraffic } from "./demo_traffic.ts";
 import { choice, optionalNumber } from "./flags.ts";
 import { LiveView } from "./live_view.ts";
@@ -47,12 +47,15 @@ export const command: Command = {
     return withStopRequest(process, async (stop) => {
       const dir = files.makeTemporaryDirectory("slotcask-demo-");
       const view = new LiveView(context, { format: flags.log, statusLineMs: 1000 });
+      let verdict: string;
       try {
-        return await runDemo({ dir, view, stop, seconds: flags.seconds, context });
+        verdict = await runDemo({ dir, view, stop, seconds: flags.seconds });
       } finally {
         view.end();
         files.remove(dir);
       }
+      tell(view, `The demo is over: ${verdict}. Its directory is removed.`);
+      return ExitCode.done;
     });
   },
 };
@@ -63,10 +66,10 @@ interface DemoParts {
   view: LiveView;
   stop: StopRequest;
   seconds: number | undefined;
-  context: CliContext;
 }
 
-async function runDemo(parts: DemoParts): Promise<number> {
+/** Runs until it is over; answers what came of it. Rejects where `--seconds` ended it and the copy is not equal. */
+async function runDemo(parts: DemoParts): Promise<string> {
   const { dir, view } = parts;
   await using store = await openStore(`${dir}/leader`, DEMO_SHAPE);
   const traffic = new DemoTraffic(store);
@@ -89,10 +92,10 @@ async function runDemo(parts: DemoParts): Promise<number> {
 }
 
 function introduce({ view, dir, seconds }: DemoParts, store: OwnStore, address: string): void {
-  const say = (text: string) => view.isTerminal ? view.line(text) : view.log("info", text);
+  const say = (text: string) => tell(view, text);
   say(`Slotcask demo: a leader and a follower of it, in one process, over a real socket.`);
   say(`The leader holds ${formatCount(store.size)} keys in ${dir}/leader and serves them at ${address}.`);
-  say(`It changes about 2,000 keys a second; the follower keeps its own copy in ${dir}/replica.`);
+  say(`It makes about 2,000 changes a second; the follower keeps its own copy in ${dir}/replica.`);
   say(seconds === undefined ? "Press Ctrl-C to stop." : `It ends after ${plural(seconds, "second")}.`);
   if (view.isTerminal) view.line("");
 }
@@ -114,7 +117,7 @@ async function judge(
   { view, stop, seconds }: DemoParts,
   store: OwnStore,
   follower: Follower,
-): Promise<number> {
+): Promise<string> {
   const deadline = performance.now() + SETTLE_MS;
   // A demo that was stopped by hand has nothing to prove, and should end at once.
   const isProof = seconds !== undefined && !stop.signal.aborted;
@@ -127,13 +130,9 @@ async function judge(
   if (isProof && difference !== undefined) {
     throw new ConnectionError(`Cannot end the demo well: ${difference}`);
   }
-  const verdict = difference === undefined
+  return difference === undefined
     ? `leader and follower hold the same ${formatCount(store.size)} keys and values`
-    : `leader and follower were stopped while changes were on their way`;
-  const text = `The demo is over: ${verdict}. Its directory is removed.`;
-  if (view.isTerminal) view.line(text);
-  else view.log("info", text);
-  return ExitCode.done;
+    : `it was stopped while changes were on their way`;
 }
 
 /** How the copy differs from the leader's data; undefined where it is live and equal. */
@@ -148,6 +147,12 @@ function differenceOf(store: OwnStore, follower: Follower): string | undefined {
     }
   }
   return undefined;
+}
+
+/** A sentence for people, or a log line. */
+function tell(view: LiveView, text: string): void {
+  if (view.isTerminal) view.line(text);
+  else view.log("info", text);
 }
 
 /** The leader's own lines would only repeat the follower's. */

@@ -43,8 +43,9 @@ export class DemoTraffic {
   #tick(): void {
     for (let n = 0; n < CHANGES; n++) {
       const id = Math.floor(Math.random() * KEYS);
-      if (n % DELETE_EVERY === 0) this.#store.delete(this.#keyOf(id));
-      else this.#put(id);
+      // A key that is not there cannot be deleted: it comes back instead.
+      const isDeleted = n % DELETE_EVERY === 0 && this.#store.delete(this.#keyOf(id));
+      if (!isDeleted) this.#put(id);
     }
   }
 

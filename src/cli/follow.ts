@@ -5,6 +5,7 @@ import { ConnectionError, DivergedError, SlotcaskError } from "../errors.ts";
 import { follow } from "../follow.ts";
 import type { FollowOptions } from "../follow_options.ts";
 import type { Follower } from "../follower.ts";
+import type { FollowerStatus } from "../status.ts";
 import { STORAGE_KINDS } from "../storage/slot_file.ts";
 import { type FlagValues, parseFlags } from "./args.ts";
 import { type CliContext, type Command, ExitCode } from "./command.ts";
@@ -103,7 +104,6 @@ interface RunParts {
 class FollowRun {
   readonly #parts: RunParts;
   readonly #startedAt = performance.now();
-  #hasWarned = false;
 
   constructor(parts: RunParts) {
     this.#parts = parts;
@@ -115,6 +115,7 @@ class FollowRun {
     const follower = await this.#start();
     if (follower === undefined) return ExitCode.done;
     view.show(follower);
+    follower.caughtUp().then(() => this.#tellCaughtUp(follower), () => {});
     let outcome: Outcome;
     try {
       outcome = await this.#outcome(follower);
@@ -158,6 +159,11 @@ class FollowRun {
     }
   }
 
+  #tellCaughtUp(follower: Follower): void {
+    const seconds = formatDuration(performance.now() - this.#startedAt);
+    this.#parts.view.log("info", `caught up: ${plural(follower.size, "key")} in ${seconds}`);
+  }
+
   /** What the outcome fails with, told from the status before the close; undefined where all is well. */
   #failureOf(outcome: Outcome, follower: Follower): SlotcaskError | undefined {
     const { leader, flags, view } = this.#parts;
@@ -169,15 +175,9 @@ class FollowRun {
         diverged.error?.message ?? `Cannot follow: shard ${diverged.shard} has diverged`,
       );
     }
-    const seconds = formatDuration(performance.now() - this.#startedAt);
-    if (outcome === "caught up") view.log("info", `caught up: ${plural(status.keys, "key")} in ${seconds}`);
     if (outcome !== "too late") return undefined;
-    const behind = status.shards.filter(({ scans }) => scans.whole === 0);
-    const error = behind.find(({ error }) => error !== null)?.error?.message;
     return new ConnectionError(
-      `Cannot catch up with ${leader} within ${formatDuration(flags.timeout)}: ${
-        plural(behind.length, "shard")
-      } of ${status.shape?.shardCount ?? "?"} not caught up${error === undefined ? "" : `; ${error}`}`,
+      `Cannot catch up with ${leader} within ${formatDuration(flags.timeout)}: ${howFar(status)}`,
     );
   }
 
@@ -189,6 +189,15 @@ class FollowRun {
     if (dirty.length === 0) return view.log("info", `stopped cleanly with ${plural(keys, "key")}`);
     view.log("warning", `stopped, left dirty: ${shardList(dirty)}; the next open reads every slot of them`);
   }
+}
+
+/** `1 of 2 shards is caught up`, and why the others are not. */
+function howFar({ shards, shape }: FollowerStatus): string {
+  const done = shards.filter(({ scans }) => scans.whole > 0).length;
+  const error = shards.find(({ error }) => error !== null)?.error?.message;
+  return `${done} of ${plural(shape?.shardCount ?? 1, "shard")} caught up${
+    error === undefined ? "" : `; ${error}`
+  }`;
 }
 
 function followOptions(flags: FlagValues<typeof FLAGS>): FollowOptions {

@@ -2,11 +2,10 @@
 
 import type { Follower } from "../follower.ts";
 import type { FollowerEvent } from "../follow_options.ts";
-import type { FollowerStatus } from "../status.ts";
 import type { CliContext } from "./command.ts";
 import { FollowLog } from "./follow_log.ts";
 import { type Log, type LogFormat, openLog } from "./log.ts";
-import { isCatchingUp, liveLine, statusLines, summedLine, type View } from "./progress.ts";
+import { EVENTS, isCatchingUp, liveLine, statusLines, summedLine, type View } from "./progress.ts";
 import { Rates } from "./rate.ts";
 import { Screen } from "./screen.ts";
 
@@ -60,6 +59,7 @@ export class LiveView {
   /** Takes a follower's events. */
   onEvent(event: FollowerEvent): void {
     this.#events.add(event);
+    if (event.type === "phase" && event.phase === "live") this.#countEventsFromHere();
   }
 
   /** Shows this follower's status until {@link end}. */
@@ -68,6 +68,7 @@ export class LiveView {
     const everyMs = this.isTerminal ? DRAW_MS : this.#statusLineMs ?? PROGRESS_LINE_MS;
     this.#timer = setInterval(() => this.#tick(), everyMs);
     if (this.isTerminal) this.#tick();
+    else this.#countEventsFromHere();
   }
 
   /** Draws a last time and leaves it. */
@@ -80,14 +81,23 @@ export class LiveView {
   }
 
   #tick(): void {
-    const status = this.#follower!.status();
-    const view: View = { status, rates: this.#rates, nowMs: Date.now() };
+    const view = this.#view();
     if (this.isTerminal) this.#screen.draw(statusLines(view));
-    else this.#logStatus(status, view);
+    else this.#logStatus(view);
   }
 
-  #logStatus(status: FollowerStatus, view: View): void {
-    if (isCatchingUp(status)) this.log("info", `catching-up: ${summedLine(view)}`);
+  /** The events of a catch-up would be a rate that nothing streams at. */
+  #countEventsFromHere(): void {
+    this.#rates.forget(EVENTS);
+    if (this.#follower !== undefined && this.#statusLineMs !== undefined) liveLine(this.#view());
+  }
+
+  #view(): View {
+    return { status: this.#follower!.status(), rates: this.#rates, nowMs: Date.now() };
+  }
+
+  #logStatus(view: View): void {
+    if (isCatchingUp(view.status)) this.log("info", `catching-up: ${summedLine(view)}`);
     else if (this.#statusLineMs !== undefined) this.log("info", liveLine(view));
   }
 }

@@ -8,6 +8,9 @@ import type { Rates } from "./rate.ts";
 const MOST_BARS = 8;
 const BAR_COLUMNS = 24;
 
+/** The name of the rate of events. */
+export const EVENTS = "events";
+
 /** What is drawn from. */
 export interface View {
   /** The follower's status. */
@@ -52,9 +55,9 @@ export function summedLine(view: View): string {
 /** Phase, keys, events/s and age, and the error where the phase is a bad one. */
 export function liveLine({ status, rates, nowMs }: View): string {
   const events = status.shards.reduce((sum, shard) => sum + shard.received.events, 0);
-  const perSecond = rates.add("events", events, nowMs);
+  const perSecond = rates.add(EVENTS, events, nowMs);
   const parts = [
-    status.phase.padEnd(13).trimEnd(),
+    status.phase,
     plural(status.keys, "key"),
     `${formatCount(perSecond)} events/s`,
     freshText(status.freshAtMs, nowMs),

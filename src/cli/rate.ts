@@ -27,4 +27,9 @@ export class Rates {
     if (rate === undefined) this.#rates.set(name, rate = new Rate());
     return rate.add(count, atMs);
   }
+
+  /** Begins one anew. */
+  forget(name: string): void {
+    this.#rates.delete(name);
+  }
 }

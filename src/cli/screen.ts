@@ -8,7 +8,8 @@ export interface Terminal {
   columns(): number;
 }
 
-const UP = (lines: number) => lines === 0 ? "" : `\x1b[${lines}A`;
+/** To the first column, too: the terminal itself writes `^C` where the cursor stands. */
+const UP = (lines: number) => lines === 0 ? "\r" : `\r\x1b[${lines}A`;
 const CLEAR_LINE = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";
 

@@ -146,8 +146,10 @@ export class Directory {
   /** Makes room for `slotCount` slots or more; durable before any of them is used. Throws StorageError. */
   async grow(id: number, slotCount: number, exactly = false): Promise<void> {
     const shard = this.store.shards[id];
-    const count = exactly ? slotCount : Math.max(slotCount, grownCount(shard.slotCount));
     if (slotCount <= shard.slotCount) return;
+    const wanted = exactly ? slotCount : Math.max(slotCount, grownCount(shard.slotCount));
+    // A growth beside this one may have gone further already, and its slots be in use before ours is durable.
+    const count = Math.max(wanted, shard.file.recordCount);
     try {
       const bytes = this.#extend(shard, count);
       shard.file.writeHeader(SLOT_COUNT_AT, bytes);

@@ -3,7 +3,7 @@
  * the commands that look and do not serve.
  */
 
-import { ForeignDirectoryError, SlotcaskError } from "../errors.ts";
+import { DamagedDirectoryError, ForeignDirectoryError, SlotcaskError } from "../errors.ts";
 import {
   checkHeader,
   CLEAN_FLAG_AT,
@@ -73,10 +73,7 @@ export function surveyDirectory(files: Files, path: string): Survey {
 
 function survey(files: Files, path: string): Survey {
   const bytes = files.readFile(`${path}/${FileName.dbMeta}`);
-  if (bytes === undefined) {
-    examineDirectory(files, path);
-    throw noStore(path);
-  }
+  if (bytes === undefined) throw whyNoStore(files, path);
   const dbMeta = decodeDbMeta(bytes, `${path}/${FileName.dbMeta}`);
   const shards = Array.from({ length: dbMeta.shardCount }, (_, shard) => surveyShard(files, path, shard));
   const first = shards.find((shard) => shard.header !== undefined);
@@ -84,6 +81,17 @@ function survey(files: Files, path: string): Survey {
   const { keyLength, valueLength } = first.header!;
   for (const shard of shards) requireLengths(shard, first);
   return { path, shape: { ...dbMeta, keyLength, valueLength }, shards };
+}
+
+/** A directory that holds slots, but no db.meta, is damaged; any other is none of ours, or not yet. */
+function whyNoStore(files: Files, path: string): SlotcaskError {
+  try {
+    examineDirectory(files, path);
+  } catch (error) {
+    if (error instanceof DamagedDirectoryError) return error;
+    if (!(error instanceof ForeignDirectoryError)) throw error;
+  }
+  return noStore(path);
 }
 
 /** The error of a command that wants a store where there is none. */

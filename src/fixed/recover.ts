@@ -7,7 +7,7 @@
 
 import { type TimeSlice } from "../time_slice.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
-import { isNewer, OCCUPIED, packMeta, statusOf, versionOf } from "./meta.ts";
+import { OCCUPIED, packMeta, statusOf, versionOf } from "./meta.ts";
 import { hashKey, shardOfHashedKey } from "./routing.ts";
 import { readWord, type Shard } from "./shard.ts";
 
@@ -41,7 +41,7 @@ function recoverSlots(shard: Shard, first: number, end: number, hasMetas: boolea
     if (meta === 0) continue;
     shard.metas.set(slot, meta);
     shard.count(meta, 1);
-    if (isNewer(versionOf(meta), shard.maxVersion)) shard.maxVersion = versionOf(meta);
+    shard.noteVersion(meta);
     if (statusOf(meta) === OCCUPIED) recoverKey(shard, slot, offset);
   }
 }

@@ -58,9 +58,10 @@ export async function settleDuplicates(
   }
 }
 
-/** The slot that is promoted last serves the key. */
+/** The slot that is promoted last serves the key; one that the leader did not send never goes before one that it did. */
 function promoteSlot(shard: Shard, slot: number): void {
-  if (statusOf(shard.metas.get(slot)) !== OCCUPIED || shard.unverified.has(slot)) return;
+  if (statusOf(shard.metas.get(slot)) !== OCCUPIED) return;
+  if (shard.unverified.has(slot) || shard.suspects.has(slot)) return;
   const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
   const key = shard.file.window.slice(keyAt, keyAt + shard.keyLength);
   shard.index.promote(hashKey(key, 0, key.length), slot, key, 0);

@@ -63,6 +63,7 @@ export class Shard implements KeySource {
   written = 0;
   /** The newest version applied or found at open. */
   maxVersion = 0;
+  #hasVersion = false;
   /** Whether a key was found here that routes to another shard. */
   misrouted = false;
   /** Bytes of a key. */
@@ -142,7 +143,16 @@ export class Shard implements KeySource {
     this.count(this.metas.get(slot), -1);
     this.count(meta, 1);
     this.metas.set(slot, meta);
-    if (isNewer(versionOf(meta), this.maxVersion)) this.maxVersion = versionOf(meta);
+    this.noteVersion(meta);
+  }
+
+  /** Notes the version of a meta that was applied, or found at open. The first one counts, wherever on the ring. */
+  noteVersion(meta: number): void {
+    if (meta === 0) return;
+    const version = versionOf(meta);
+    if (this.#hasVersion && !isNewer(version, this.maxVersion)) return;
+    this.#hasVersion = true;
+    this.maxVersion = version;
   }
 
   /** Drops the index entry of a verified OCCUPIED slot, whose bytes must still be the old ones. */

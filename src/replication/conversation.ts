@@ -46,6 +46,7 @@ export class Conversation {
   /** Resolves when the connection has ended, and nothing of it is under way in the store any more. */
   readonly ended: Promise<End>;
   readonly #framer = new Framer();
+  readonly #abort = new AbortController();
   #connection: Connection | undefined;
   #resolveEnd!: (end: End) => void;
   #isOver = false;
@@ -70,11 +71,13 @@ export class Conversation {
   /** Connects and sends the SyncRequest. Failures arrive through `ended`. */
   async start(): Promise<void> {
     const { network, address, settings, leader } = this.shared;
+    const handlers = {
+      onData: (bytes: Uint8Array) => this.#onData(bytes),
+      onClose: () => this.#onClose(),
+    };
+    const { connectMs } = settings.times;
     try {
-      const connection = await network.connect(address, {
-        onData: (bytes) => this.#onData(bytes),
-        onClose: () => this.#onClose(),
-      }, settings.times.connectMs);
+      const connection = await network.connect(address, handlers, connectMs, this.#abort.signal);
       if (this.#isOver) return connection.destroy();
       this.#connection = connection;
       const now = this.connectedAt = this.shared.now();
@@ -90,7 +93,7 @@ export class Conversation {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
-    this.#connection?.destroy();
+    this.#abort.abort();
     this.#end = end;
     if (!this.#isBusy) return this.#resolveEnd(end);
     this.#timer = setTimeout(() => this.#resolveEnd(end), WORK_LIMIT_MS);
@@ -329,8 +332,11 @@ function errorEnd(error: unknown): End {
   return { reason: "error", error: error instanceof Error ? error : new Error(String(error)) };
 }
 
+/** A permission that was not given is not given by trying again. */
 function connectionError(error: unknown, leader: string): Error {
   if (error instanceof SlotcaskError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  return new ConnectionError(`Cannot connect to ${leader}: ${reason}`, { cause: error });
+  const isDenied = reason.includes("--allow-net");
+  const options = { cause: error, remedy: isDenied ? "stop" as const : undefined };
+  return new ConnectionError(`Cannot connect to ${leader}: ${reason}`, options);
 }

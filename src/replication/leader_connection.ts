@@ -71,7 +71,8 @@ export class LeaderConnection implements ConnectionHandlers {
   #onAck: (() => void) | undefined;
   #isStalled = false;
   #isFlushing = false;
-  #isRefused = false;
+  #isGone = false;
+  #refusal: string | undefined;
   #unsubscribe = () => {};
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -122,19 +123,19 @@ export class LeaderConnection implements ConnectionHandlers {
 
   /** See {@link ConnectionHandlers}. */
   onClose(): void {
-    if (this.#isRefused) clearTimeout(this.#timer);
-    else this.cut(undefined);
+    this.cut(undefined);
   }
 
   /** Ends the connection. `why` goes to the log; undefined where the follower just left. */
   cut(why: string | undefined): void {
-    if (this.#isOver) return;
+    if (this.#isGone) return;
+    this.#isGone = true;
     this.#phase = "over";
     clearTimeout(this.#timer);
     this.#unsubscribe();
     this.#connection.destroy();
     this.#onAck?.();
-    this.#onEnd(this, why);
+    this.#onEnd(this, this.#refusal ?? why);
   }
 
   get #isOver(): boolean {
@@ -182,14 +183,12 @@ export class LeaderConnection implements ConnectionHandlers {
   #refuse(message: string): void {
     this.#connection.write(encodeError(message));
     this.#phase = "over";
-    this.#isRefused = true;
-    clearTimeout(this.#timer);
+    this.#refusal = message;
     this.#unsubscribe();
     this.#connection.end();
     // One that does not read would never let the message through.
-    this.#timer = setTimeout(() => this.#connection.destroy(), REFUSAL_MS);
+    this.#expect(REFUSAL_MS, "it did not take its refusal");
     this.#onAck?.();
-    this.#onEnd(this, message);
   }
 
   async #scan(): Promise<void> {
@@ -224,7 +223,7 @@ export class LeaderConnection implements ConnectionHandlers {
     this.#expect(this.#limits.silenceMs, "it did not acknowledge a batch");
     await acked;
     this.#onAck = undefined;
-    clearTimeout(this.#timer);
+    if (!this.#isOver) clearTimeout(this.#timer);
   }
 
   #onChange(slot: number): void {

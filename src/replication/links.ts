@@ -133,7 +133,8 @@ export class Links implements LinkListener {
     this.#listener.onCaughtUp(link);
     this.#unplan(link);
     if (unconfirmed > 0) {
-      this.#scanAgain(link, `to confirm that ${unconfirmed} slots are gone`);
+      // Even at the price of a v1 stream: beside a stream a scan proves nothing of what it does not see.
+      this.#scanAgain(link, `to confirm that ${unconfirmed} slots are gone`, false);
     } else if (this.versions.current === 1) {
       this.#plan(link, this.#rescan.sideMs, "by the clock");
     }
@@ -168,10 +169,10 @@ export class Links implements LinkListener {
     this.#scanAgain(this.links[shard], reason);
   }
 
-  #scanAgain(link: Link, reason: string): void {
+  #scanAgain(link: Link, reason: string, mayGoBeside = true): void {
     this.#unplan(link);
     if (this.#isStopped) return;
-    if (this.versions.current === 1 && link.isStreaming) return this.#startSideScan(link, reason);
+    if (mayGoBeside && this.versions.current === 1 && link.isStreaming) return this.#startSideScan(link, reason);
     if (link.phase === "live" && !this.#canReconnect(link, reason)) return;
     this.#lastScanAt.set(link.shard, this.#shared.now());
     link.rescan(reason);

@@ -20,10 +20,10 @@ const RECEIVE_BYTES = 128 * 1024;
 export function nodeNetwork(options: NetworkOptions = {}): Network {
   const { permit = () => {}, lingerMs = 1_000 } = options;
   return {
-    connect: (address, handlers, timeoutMs) =>
+    connect: (address, handlers, timeoutMs, signal) =>
       new Promise((resolve, reject) => {
         permit(address, "connect");
-        connect(address, { handlers, timeoutMs, lingerMs, resolve, reject });
+        connect(address, { handlers, timeoutMs, signal, lingerMs, resolve, reject });
       }),
     listen: (address, accept) =>
       new Promise((resolve, reject) => {
@@ -36,12 +36,14 @@ export function nodeNetwork(options: NetworkOptions = {}): Network {
 interface Connecting {
   handlers: ConnectionHandlers;
   timeoutMs: number;
+  signal: AbortSignal | undefined;
   lingerMs: number;
   resolve(connection: Connection): void;
   reject(error: Error): void;
 }
 
-function connect(address: Address, { handlers, timeoutMs, lingerMs, resolve, reject }: Connecting): void {
+function connect(address: Address, connecting: Connecting): void {
+  const { handlers, timeoutMs, signal, lingerMs, resolve, reject } = connecting;
   const onread: net.OnReadOpts = {
     // One buffer for the life of the connection: a fresh one per read costs up to a third of a batch's time.
     buffer: new Uint8Array(RECEIVE_BYTES),
@@ -58,6 +60,8 @@ function connect(address: Address, { handlers, timeoutMs, lingerMs, resolve, rej
       errorWithCode(`connect ETIMEDOUT ${address.host}:${address.port} after ${timeoutMs} ms`, "ETIMEDOUT"),
     );
   }, timeoutMs);
+  if (signal?.aborted) connection.destroy();
+  signal?.addEventListener("abort", () => connection.destroy());
   socket.once("connect", () => {
     clearTimeout(timer);
     connection.attach(handlers);

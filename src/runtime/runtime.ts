@@ -105,8 +105,16 @@ export interface Listener {
 
 /** TCP. */
 export interface Network {
-  /** Connects within `timeoutMs`; rejects with the runtime's error, or one with code ETIMEDOUT. */
-  connect(address: Address, handlers: ConnectionHandlers, timeoutMs: number): Promise<Connection>;
+  /**
+   * Connects within `timeoutMs`; rejects with the runtime's error, or one with code ETIMEDOUT. `signal` abandons it,
+   * and ends the connection once there is one.
+   */
+  connect(
+    address: Address,
+    handlers: ConnectionHandlers,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<Connection>;
   /** Listens; `accept` is called per connection and returns its handlers. Rejects with code EADDRINUSE etc. */
   listen(address: Address, accept: (connection: Connection) => ConnectionHandlers): Promise<Listener>;
 }

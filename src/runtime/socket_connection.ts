@@ -34,6 +34,8 @@ export class SocketConnection implements Connection {
   /** Takes the socket over. After either side's end it waits `lingerMs` for the other, then destroys it. */
   constructor(socket: Socket, lingerMs: number) {
     this.#socket = socket;
+    // One that was accepted is named to its owner before it is attached.
+    if (socket.remoteAddress !== undefined) this.peer = peerOf(socket);
     this.#lingerMs = lingerMs;
     keepReadingAfterFailedWrite(socket, (error) => {
       this.#writeFailed = true;

@@ -56,6 +56,7 @@ export function describeSlotFile(kind: StorageKind): void {
       for (let i = 0; i < recordCount; i++) {
         bytes.fill(i + 1, HEADER + i * recordBytes, HEADER + (i + 1) * recordBytes);
       }
+      files.remove(path);
       const file = files.open(path, "create");
       files.write(file, bytes, 0, bytes.length, 0);
       files.close(file);

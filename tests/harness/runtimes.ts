@@ -25,11 +25,23 @@ export interface ChildResult {
   output: string;
 }
 
-/** Runs an executable in the repository's root directory and waits for its end; it has no standard input. */
-export function runChild(executable: string, args: readonly string[]): Promise<ChildResult> {
+/** How a child process is run. */
+export interface ChildOptions {
+  /** Its working directory; the repository's root if not given. */
+  cwd?: string;
+  /** After so many ms it is ended by a signal; never if not given. */
+  timeoutMs?: number;
+}
+
+/** Runs an executable and waits for its end; it has no standard input. */
+export function runChild(
+  executable: string,
+  args: readonly string[],
+  { cwd = ROOT, timeoutMs }: ChildOptions = {},
+): Promise<ChildResult> {
   const { promise, resolve, reject } = Promise.withResolvers<ChildResult>();
   const env = { ...process.env, NO_COLOR: "1" };
-  const child = spawn(executable, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(executable, args, { cwd, env, timeout: timeoutMs, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => output += text);

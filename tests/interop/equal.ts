@@ -5,6 +5,7 @@
  *
  * Reads the files by itself, so that no code under test is its own judge.
  */
+import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -69,9 +70,7 @@ export function dumpText(entries: Iterable<[key: Uint8Array, value: Uint8Array]>
 
 /** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16);
-  return text;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
 }
 
 function readDataFile(dir: string, shard: number): DataFile {

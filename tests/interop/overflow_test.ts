@@ -7,7 +7,6 @@ import { canRun, expectEqual, LIMIT_MS, type RealLeader, SOON_MS, Stage, untilPh
 const KEYS = 20_000;
 const QUEUE_EVENTS = 8192;
 
-
 /** Writes at full speed, from two threads, until the leader has dropped events. */
 async function overflow(leader: RealLeader): Promise<void> {
   await leader.command(`churn 0 0 ${KEYS} 1000 30`);
@@ -19,21 +18,7 @@ async function overflow(leader: RealLeader): Promise<void> {
 }
 
 describe.skipIf(!canRun)("a leader's queue of 8,192 events that overflows", () => {
-  test("protocol 1 drops silently: a run of full batches asks for a side scan", async () => {
-    await using stage = new Stage();
-    const leader = await stage.leader(1, { fill: KEYS });
-    const follower = await stage.follow(leader.address, { rescan: { suspectMs: 100 } });
-    await follower.caughtUp();
-    await untilPhase(follower, "live");
-    await overflow(leader);
-    await expectEqual(leader, follower);
-
-    expect(await leader.metric("events_dropped")).toBeGreaterThan(0);
-    await until(() => follower.status().shards[0].scans.side >= 1, SOON_MS, "a side scan");
-    await expectStillStreaming(leader, follower);
-  }, LIMIT_MS);
-
-  test("protocol 1 drops in mid-scan: the queue that comes behind the scan tells", async () => {
+  test("protocol 1 drops silently: the run of full batches behind the scan asks for a side scan", async () => {
     await using stage = new Stage();
     const leader = await stage.leader(1, { fill: KEYS });
     await leader.command(`hold-scan ${KEYS / 2}`);
@@ -41,11 +26,8 @@ describe.skipIf(!canRun)("a leader's queue of 8,192 events that overflows", () =
     await overflowInScan(leader);
     await follower.caughtUp();
     // Written behind the scan and dropped from the queue: only another scan brings them.
+    await until(() => follower.status().shards[0].scans.side >= 1, SOON_MS, "a side scan");
     await expectEqual(leader, follower, { otherMetas: false });
-
-    const [shard] = follower.status().shards;
-    expect(await leader.metric("events_dropped")).toBeGreaterThan(0);
-    expect(shard.scans.side).toBeGreaterThanOrEqual(1);
     await expectStillStreaming(leader, follower);
   }, LIMIT_MS);
 

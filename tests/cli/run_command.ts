@@ -1,0 +1,38 @@
+import type { Command } from "../../src/cli/command.ts";
+import { detectRuntime } from "../../src/runtime/mod.ts";
+import type { Files } from "../../src/runtime/runtime.ts";
+
+/** What a command came to. */
+export interface CommandResult {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs a command in this process, with an empty environment. Rejects with what it throws. */
+export async function runCommand(
+  command: Command,
+  args: string[],
+  { env = {}, files }: { env?: Record<string, string>; files?: Files } = {},
+): Promise<CommandResult> {
+  const detected = detectRuntime();
+  const runtime = files === undefined ? detected : { ...detected, files };
+  let out = "", err = "";
+  const code = await command.run(args, {
+    runtime,
+    env: (name) => env[name],
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+  });
+  return { code, out, err };
+}
+
+/** The error that a command throws. */
+export async function failureOf(command: Command, args: string[]): Promise<Error> {
+  try {
+    await runCommand(command, args);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("It did not fail");
+}

@@ -1,0 +1,177 @@
+import { describe, expect, test } from "bun:test";
+import { DivergedError } from "../../src/errors.ts";
+import { hashKey } from "../../src/fixed/routing.ts";
+import { finishScan, forgetSuspects, settleDuplicates, suspectUnseen } from "../../src/fixed/scan_end.ts";
+import type { Shard } from "../../src/fixed/shard.ts";
+import { type DivergencePolicy, WholeScan } from "../../src/fixed/whole_scan.ts";
+import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
+import { TimeSlice } from "../../src/time_slice.ts";
+import { apply, makeShard, slotWords, type TestEvent, type TestShard, valueIn } from "../fakes/shard_kit.ts";
+
+const GUARD: DivergencePolicy = { mode: "guard", limit: 0.1 };
+
+function get(shard: Shard, key: string): string | undefined {
+  return valueIn(shard, key, (bytes) => hashKey(bytes, 0, bytes.length));
+}
+
+function put(slot: number, key = `k${slot}`, version = 5): TestEvent {
+  return { slot, version, key, value: `v${slot}` };
+}
+
+function filled(slots: number): TestShard {
+  const made = makeShard(slots);
+  apply(made.shard, Array.from({ length: slots }, (_, slot) => put(slot)));
+  return made;
+}
+
+/** A whole scan in which the leader sent these events, to its end, as a target runs it. Returns the unconfirmed. */
+async function wholeScan(shard: Shard, events: TestEvent[], slice = new TimeSlice()): Promise<number> {
+  const scan = new WholeScan(shard, GUARD);
+  apply(shard, events, scan);
+  await finishScan(scan, slice);
+  await forgetSuspects(shard, slice);
+  const unconfirmed = suspectUnseen(shard, scan);
+  shard.file.flush();
+  return unconfirmed;
+}
+
+/** A slice that is always over, and what to do when it lets others run. */
+function interrupted(during: () => void = () => {}): TimeSlice {
+  const slice = new TimeSlice(0);
+  const turn = slice.yield.bind(slice);
+  slice.yield = async () => {
+    during();
+    await turn();
+  };
+  return slice;
+}
+
+describe("slots that a whole scan did not see", () => {
+  test("are kept after the first scan, and freed by a second that does not see them either", async () => {
+    const { shard, disk } = filled(4);
+    const events = [put(0), put(3)];
+    expect(await wholeScan(shard, events)).toBe(2);
+    expect([get(shard, "k1"), get(shard, "k2"), [...shard.suspects], shard.counters.diverged])
+      .toEqual(["v1", "v2", [1, 2], 0]);
+    expect(await wholeScan(shard, events)).toBe(0);
+    expect([get(shard, "k1"), get(shard, "k2"), get(shard, "k3")]).toEqual([undefined, undefined, "v3"]);
+    expect([slotWords(shard, 1), shard.suspects.size, shard.counters.diverged]).toEqual(["never", 0, 2]);
+    expect([...disk.bytes.subarray(4096 + 16, 4096 + 20)]).toEqual([0, 0, 0, 0]);
+  });
+
+  test("are no longer suspect once the second scan sees them", async () => {
+    const { shard } = filled(4);
+    expect(await wholeScan(shard, [put(0), put(3)])).toBe(2);
+    expect(await wholeScan(shard, [put(0), put(1), put(3)])).toBe(0);
+    expect([get(shard, "k1"), get(shard, "k2")]).toEqual(["v1", undefined]);
+  });
+
+  test("others than the first time need a third scan", async () => {
+    const { shard } = filled(4);
+    expect(await wholeScan(shard, [put(0), put(1), put(2)])).toBe(1);
+    expect(await wholeScan(shard, [put(0), put(1), put(3)])).toBe(1);
+    expect([get(shard, "k2"), get(shard, "k3"), [...shard.suspects]]).toEqual(["v2", "v3", [2]]);
+    expect(await wholeScan(shard, [put(0), put(1), put(3)])).toBe(0);
+    expect([get(shard, "k2"), get(shard, "k3")]).toEqual([undefined, "v3"]);
+  });
+
+  test("a live event in between saves them", async () => {
+    const { shard } = filled(4);
+    await wholeScan(shard, [put(0), put(1), put(2)]);
+    apply(shard, [put(3, "k3", 6)]);
+    expect(shard.suspects.size).toBe(0);
+    await wholeScan(shard, [put(0), put(1), put(2), put(3, "k3", 6)]);
+    expect(get(shard, "k3")).toBe("v3");
+  });
+
+  test("a slot that was deleted by a live event is left alone", async () => {
+    const { shard } = filled(4);
+    await wholeScan(shard, [put(0), put(1), put(2)]);
+    shard.suspects.add(3);
+    apply(shard, [{ slot: 3, version: 6, key: "k3" }]);
+    shard.suspects.add(3);
+    expect(await forgetSuspects(shard, new TimeSlice())).toBe(0);
+    expect([slotWords(shard, 3), shard.suspects.size]).toEqual(["deleted 6", 0]);
+  });
+
+  test("an unverified one is freed too, and the shard can be complete again", async () => {
+    const { shard } = filled(4);
+    shard.unverified.add(2);
+    await wholeScan(shard, [put(0), put(1), put(3)]);
+    expect(shard.unverified.size).toBe(1);
+    await wholeScan(shard, [put(0), put(1), put(3)]);
+    expect([shard.unverified.size, slotWords(shard, 2)]).toEqual([0, "never"]);
+  });
+
+  test("too many: the scan ends diverged and nothing is suspected", async () => {
+    const { shard } = filled(100);
+    const slice = new TimeSlice();
+    let error: unknown;
+    await wholeScan(shard, [], slice).catch((thrown) => error = thrown);
+    expect(error).toBeInstanceOf(DivergedError);
+    expect([shard.suspects.size, shard.index.keys]).toEqual([0, 100]);
+  });
+
+  test("between two steps others run, and what they bring back is not forgotten", async () => {
+    const { shard } = filled(10);
+    for (const slot of [2, 5, 8]) shard.suspects.add(slot);
+    let turns = 0;
+    const slice = interrupted(() => {
+      turns++;
+      if (turns === 1) apply(shard, [put(8, "k8", 6)]);
+    });
+    expect(await forgetSuspects(shard, slice)).toBe(2);
+    expect([get(shard, "k2"), get(shard, "k5"), get(shard, "k8")]).toEqual([undefined, undefined, "v8"]);
+  });
+
+  test("a sweep over many slots yields", async () => {
+    const { shard } = makeShard(5000);
+    let turns = 0;
+    await finishScan(new WholeScan(shard, GUARD), interrupted(() => turns++));
+    expect(turns).toBe(4);
+  });
+});
+
+describe.each(STORAGE_KINDS)("settleDuplicates over a %s file", (kind) => {
+  function withDuplicates(): Shard {
+    const { shard } = makeShard(3000, { kind });
+    apply(shard, [put(2900, "a"), put(7, "a"), put(1500, "a"), put(8, "b"), put(9, "c"), put(4, "c")]);
+    return shard;
+  }
+
+  test.each([["highest", "v2900", "v9"], ["lowest", "v7", "v4"]] as const)(
+    "the %s slot is served",
+    async (prefer, a, c) => {
+      const shard = withDuplicates();
+      await settleDuplicates(shard, prefer, interrupted());
+      expect([get(shard, "a"), get(shard, "b"), get(shard, "c")]).toEqual([a, "v8", c]);
+      expect([shard.index.keys, shard.index.duplicates]).toEqual([3, 3]);
+    },
+  );
+
+  test("an unverified slot is not served", async () => {
+    const shard = withDuplicates();
+    const key = new TextEncoder().encode("a...");
+    shard.quarantine(2900, hashKey(key, 0, 4), key, 0);
+    await settleDuplicates(shard, "highest", new TimeSlice());
+    expect(get(shard, "a")).toBe("v1500");
+  });
+
+  test("a slot that the leader did not send is not served before one that it did", async () => {
+    const shard = withDuplicates();
+    shard.suspects.add(2900);
+    shard.suspects.add(4);
+    await settleDuplicates(shard, "highest", new TimeSlice());
+    expect(get(shard, "a")).toBe("v1500");
+    await settleDuplicates(shard, "lowest", new TimeSlice());
+    expect(get(shard, "c")).toBe("v9");
+  });
+
+  test("ends at once where no key is held twice", async () => {
+    const { shard } = makeShard(3000, { kind });
+    apply(shard, [put(1, "a")]);
+    let turns = 0;
+    await settleDuplicates(shard, "lowest", interrupted(() => turns++));
+    expect([turns, get(shard, "a")]).toEqual([0, "v1"]);
+  });
+});

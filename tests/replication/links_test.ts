@@ -1,0 +1,252 @@
+import { describe, expect, test } from "bun:test";
+
+import { MOST_V1_CONNECTIONS } from "../../src/replication/links.ts";
+import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
+import type { FakeConnection } from "../fakes/fake_network.ts";
+import { FakeLinks, scanNothing, shardOf } from "../fakes/fake_links.ts";
+import { batch, infoFrame, put, puts } from "../fakes/leader_frames.ts";
+import { until } from "../harness/until.ts";
+
+const CAUGHT_UP = encodeCaughtUp({ shard: 0, scanned: 0 });
+
+/** A v1 link that is streamed to. */
+async function streamedV1(fake: FakeLinks): Promise<FakeConnection> {
+  const connection = await fake.start();
+  scanNothing(connection);
+  connection.receive(HEARTBEAT_FRAME);
+  await fake.heard("0 live");
+  return connection;
+}
+
+/** 31 full batches: they may have met a full queue. */
+function fullRun(version = 2): Uint8Array[] {
+  return Array.from({ length: 31 }, () => batch(puts(256, { version })));
+}
+
+describe("who connects when", () => {
+  test("shard 0 first; the others once it was greeted, at most 4 scans at once against protocol 2", async () => {
+    await using fake = new FakeLinks({ protocol: 2 });
+    const first = await fake.start();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(fake.shardsTried).toEqual([0]);
+    first.receive(infoFrame({ shardCount: 7 }));
+    await fake.network.connection(3);
+    expect(fake.shardsTried).toEqual([0, 1, 2, 3]);
+    // A place is free at CaughtUp, and behind every end.
+    first.receive(CAUGHT_UP);
+    await fake.network.connection(4);
+    fake.network.connections[1].close();
+    await fake.network.connection(5);
+    expect(fake.shardsTried.slice(4).sort()).not.toContain(0);
+    for (let i = 0; i < 12; i++) {
+      await fake.network.connection(Math.min(i, fake.network.connections.length - 1));
+      for (const connection of fake.network.connections) {
+        if (!connection.isDestroyed && connection.written.length === 1) scanNothing(connection, 7);
+      }
+    }
+    await fake.heard("6 caught up");
+    expect(new Set(fake.shardsTried).size).toBe(7);
+  });
+
+  test("live links hold no place among the scans, also where a batch came right behind CaughtUp", async () => {
+    await using fake = new FakeLinks({ protocol: 2 });
+    const connection = await fake.start();
+    connection.receive(infoFrame({ shardCount: 9 }), CAUGHT_UP, batch([put(1)]));
+    for (let i = 1; i < 9; i++) {
+      const next = await fake.network.connection(i);
+      const shard = shardOf(next);
+      next.receive(
+        infoFrame({ shardCount: 9 }),
+        encodeCaughtUp({ shard, scanned: 0 }),
+        batch([put(1)], shard),
+      );
+    }
+    await fake.heard("8 caught up");
+  });
+
+  test("all at once against protocol 1", async () => {
+    await using fake = new FakeLinks({ protocol: 1 });
+    (await fake.start()).receive(infoFrame({ shardCount: 20 }));
+    await fake.network.connection(19);
+    expect(fake.shardsTried).toEqual(Array.from({ length: 20 }, (_, shard) => shard));
+  });
+
+  test("links that wait for a place stop too", async () => {
+    const fake = new FakeLinks({ protocol: 2 });
+    (await fake.start()).receive(infoFrame({ shardCount: 9 }));
+    await fake.network.connection(3);
+    await fake.links.stop();
+    expect(fake.links.links.map((link) => link.phase)).toEqual(new Array(9).fill("stopped"));
+    expect(fake.network.tried).toBe(4);
+  });
+});
+
+describe("protocol 2 scans again", () => {
+  test("over a new connection, after a run of full batches, a while after the last scan", async () => {
+    await using fake = new FakeLinks({ protocol: 2, rescan: { suspectMs: 30, mostEventsMeanwhile: 1e9 } });
+    const connection = await fake.start();
+    connection.receive(infoFrame({ slotCount: 256 }), CAUGHT_UP);
+    await fake.heard("0 live");
+    connection.receive(...fullRun());
+    scanNothing(await fake.network.connection(1));
+    await fake.heard("0 live", 2);
+    expect(fake.told).toContain("0 end rescan");
+  });
+
+  test("not while it would lose more than it mends: it says so, and asks again", async () => {
+    await using fake = new FakeLinks({ protocol: 2, rescan: { suspectMs: 20, mostEventsMeanwhile: 1 } });
+    const connection = await fake.start();
+    connection.receive(infoFrame({ slotCount: 256 }), CAUGHT_UP);
+    await fake.heard("0 live");
+    connection.receive(...fullRun());
+    await fake.heard("0 notice scan postponed (events may have been dropped): at", 2);
+    expect(fake.told.find((told) => told.includes("postponed"))).toContain("the limit is 1");
+    expect(fake.network.tried).toBe(1);
+    expect(connection.isDestroyed).toBe(false);
+  });
+
+  test("at once, to confirm that unseen slots are gone", async () => {
+    await using fake = new FakeLinks({ protocol: 2 });
+    fake.target.unconfirmed = 3;
+    scanNothing(await fake.start());
+    scanNothing(await fake.network.connection(1));
+    await fake.heard("0 live");
+    expect(fake.target.count("endScan 0 scan")).toBe(2);
+  });
+});
+
+describe("protocol 1", () => {
+  test("scans beside its stream, which goes on", async () => {
+    await using fake = new FakeLinks({ protocol: 1, rescan: { suspectMs: 10 } });
+    const stream = await streamedV1(fake);
+    stream.receive(...fullRun());
+    const side = await fake.network.connection(1);
+    side.receive(infoFrame(), batch([put(3)]), CAUGHT_UP);
+    await fake.heard("0 side end scanned");
+    stream.receive(batch([put(4, 9)]));
+    await until(() => fake.target.calls.includes("apply 0 stream [4] = [9]"), 1000);
+    expect(fake.target.calls).toContain("apply 0 side [3] = [1]");
+    expect(fake.links.links[0].counters).toMatchObject({ sideScans: 1, wholeScans: 1, connections: 1 });
+    expect(stream.isDestroyed).toBe(false);
+    expect(side.isDestroyed).toBe(true);
+    expect(fake.links.v1Connections).toBe(2);
+  });
+
+  test("confirms unseen slots by a side scan: its one stream is not given up for that", async () => {
+    await using fake = new FakeLinks({ protocol: 1 });
+    fake.target.unconfirmed = 3;
+    const stream = await fake.start();
+    scanNothing(stream);
+    const second = await fake.network.connection(1);
+    scanNothing(second);
+    await fake.heard("0 side end scanned");
+    expect(stream.isDestroyed).toBe(false);
+    expect(fake.target.calls).toContain("endScan 0 side");
+  });
+
+  test("scans by the clock, again and again", async () => {
+    await using fake = new FakeLinks({ protocol: 1, rescan: { sideMs: 30 } });
+    await streamedV1(fake);
+    for (let i = 1; i <= 3; i++) scanNothing(await fake.network.connection(i));
+    await fake.heard("0 side end scanned", 3);
+  });
+
+  test("a side scan that failed is made again", async () => {
+    await using fake = new FakeLinks({ protocol: 1, rescan: { suspectMs: 10 } });
+    const stream = await streamedV1(fake);
+    stream.receive(...fullRun());
+    (await fake.network.connection(1)).close();
+    scanNothing(await fake.network.connection(2));
+    await fake.heard("0 side end scanned");
+  });
+
+  test("a side scan that a stopped leader cut is not taken for one", async () => {
+    await using fake = new FakeLinks({ protocol: 1, rescan: { suspectMs: 10 }, times: { settleMs: 20 } });
+    const stream = await streamedV1(fake);
+    stream.receive(...fullRun());
+    const side = await fake.network.connection(1);
+    side.receive(infoFrame(), CAUGHT_UP);
+    await until(() => fake.target.calls.includes("beginScan 0 side"), 1000);
+    side.close();
+    await fake.heard("0 side end partial-scan");
+    expect(fake.target.calls).not.toContain("endScan 0 side");
+  });
+
+  test("a side scan ends with the stream beside it: a whole scan must be alone", async () => {
+    await using fake = new FakeLinks({ protocol: 1, rescan: { suspectMs: 10 } });
+    const stream = await streamedV1(fake);
+    stream.receive(...fullRun());
+    const side = await fake.network.connection(1);
+    side.receive(infoFrame());
+    await until(() => fake.target.calls.includes("beginScan 0 side"), 1000);
+    stream.close();
+    const next = await fake.network.connection(2);
+    expect(side.isDestroyed).toBe(true);
+    scanNothing(next);
+    await fake.heard("0 caught up", 2);
+  });
+
+  test("frames dropped over the read-ahead bound ask for a side scan", async () => {
+    await using fake = new FakeLinks({
+      protocol: 1,
+      rescan: { suspectMs: 10 },
+      settings: { readAheadBytes: 1000 },
+    });
+    const stream = await streamedV1(fake);
+    const release = fake.target.hold("grow");
+    stream.receive(batch([put(64)]), ...fullRun().slice(0, 3));
+    const side = await fake.network.connection(1);
+    release();
+    scanNothing(side);
+    await fake.heard("0 side end scanned");
+    expect(fake.links.links[0].counters.droppedFrames).toBe(3);
+  });
+
+  test("stays catch-up-only by scans: each after the interval times the shards", async () => {
+    await using fake = new FakeLinks({
+      protocol: 1,
+      rescan: { catchUpOnlyMs: 50 },
+      times: { catchUpOnlyMs: 5 },
+    });
+    const began = performance.now();
+    scanNothing(await fake.start(), 2);
+    scanNothing(await fake.network.connection(1), 2);
+    const third = await fake.network.connection(2);
+    expect(performance.now() - began).toBeGreaterThan(95);
+    scanNothing(third, 2);
+    scanNothing(await fake.network.connection(3), 2);
+    await fake.heard("1 caught up", 2);
+    expect(fake.told).toContain("0 end rescan");
+  });
+
+  test("rescans off: a catch-up-only link rests", async () => {
+    await using fake = new FakeLinks({ protocol: 1, rescan: { catchUpOnlyMs: undefined } });
+    scanNothing(await fake.start());
+    await fake.heard("0 catch-up-only");
+    expect(fake.network.tried).toBe(1);
+  });
+
+  test(`stops at ${MOST_V1_CONNECTIONS} connections`, async () => {
+    await using fake = new FakeLinks({ protocol: 1 });
+    fake.links.v1Connections = MOST_V1_CONNECTIONS - 2;
+    const first = await fake.start();
+    scanNothing(first);
+    await fake.heard("0 caught up");
+    first.receive(encodeError("events dropped, rescan required"));
+    scanNothing(await fake.network.connection(1));
+    const error = await fake.links.done.then(() => undefined, (reason) => reason);
+    expect(error).toMatchObject({ name: "ConnectionError", remedy: "stop" });
+    expect(error.message).toContain(`${MOST_V1_CONNECTIONS} connections were made`);
+    expect(error.message).toContain(`the limit is ${MOST_V1_CONNECTIONS}`);
+  });
+});
+
+test("one shard's error that no reconnect mends stops all", async () => {
+  await using fake = new FakeLinks({ protocol: 2 });
+  (await fake.start()).receive(infoFrame({ shardCount: 3 }));
+  (await fake.network.connection(2)).receive(encodeError("invalid shard_id"));
+  const error = await fake.links.done.then(() => undefined, (reason) => reason);
+  expect(error).toMatchObject({ name: "ShapeError", message: "Cannot follow: the leader has no shard 2" });
+  await fake.links.stop();
+  expect(fake.links.links.map((link) => link.phase)).toEqual(["stopped", "stopped", "stopped"]);
+});
