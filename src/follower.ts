@@ -1,6 +1,6 @@
 import { formatAddress } from "./address.ts";
 import { Directory, lockForWriting } from "./directory/directory.ts";
-import { ClosedError, ConnectionError, DivergedError, LeaderError } from "./errors.ts";
+import { ClosedError, ConnectionError, DivergedError, LeaderError, StorageError } from "./errors.ts";
 import { countSlots, type Found, type Store } from "./fixed/store.ts";
 import type { ResolvedFollowOptions } from "./follow_options.ts";
 import { ReplicaTarget } from "./replica_target.ts";
@@ -277,9 +277,9 @@ export class Follower implements AsyncDisposable {
     const reason = cause === undefined ? "it did not answer" : cause.message;
     const message =
       `Cannot learn the shape from ${this.leader} within ${this.#options.connectTimeoutMs} ms: ${reason}`;
-    return cause instanceof LeaderError
-      ? new LeaderError(message, { cause })
-      : new ConnectionError(message, { cause });
+    if (cause instanceof LeaderError) return new LeaderError(message, { cause });
+    if (cause instanceof StorageError) return new StorageError(message, { cause });
+    return new ConnectionError(message, { cause });
   }
 
   #stopFor(error: Error): void {

@@ -169,10 +169,21 @@ export async function openStore(dir: string, shape?: Shape, options: StoreOption
       storage: options.storage ?? "resident",
       pid: process.pid,
     });
-    if (shape !== undefined) requireSameShape(directory.shape, shape, { ours: dir, theirs: "the call" });
+    await requireShape(directory, shape);
     return new OwnStore(directory, lock, options.sync ?? 50);
   } catch (error) {
     lock.release();
+    throw error;
+  }
+}
+
+/** Closes the directory again, as clean as it was, where it is of another shape. */
+async function requireShape(directory: Directory, shape: Shape | undefined): Promise<void> {
+  if (shape === undefined) return;
+  try {
+    requireSameShape(directory.shape, shape, { ours: directory.path, theirs: "the call" });
+  } catch (error) {
+    await directory.close(CLOSE_LIMIT_MS);
     throw error;
   }
 }

@@ -177,7 +177,11 @@ class Watcher {
     return prefix.every((byte, i) => change.key[i] === byte);
   }
 
-  #abort = (): void => this.end();
+  #abort = (): void => {
+    this.end();
+    // The reader may never come back to run the end of `changes`.
+    this.#leave();
+  };
 }
 
 /** The error of a call on a handle that was closed. */

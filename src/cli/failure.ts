@@ -2,6 +2,7 @@
 
 import { ClosedError, DamagedDirectoryError, SlotcaskError, UsageError } from "../errors.ts";
 import { type CliContext, ExitCode } from "./command.ts";
+import { oneLine } from "./one_line.ts";
 
 /** Tells of an error in one line on standard error, never by a stack trace; answers the exit code. */
 export function reportFailure(error: unknown, context: Pick<CliContext, "env" | "err">): number {
@@ -23,8 +24,4 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof ClosedError || !(error instanceof SlotcaskError)) return ExitCode.failed;
   const isRefusal = error.remedy === "stop" || error instanceof DamagedDirectoryError;
   return isRefusal ? ExitCode.refused : ExitCode.failed;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s*[\r\n]+\s*/g, " ").trim();
 }

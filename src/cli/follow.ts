@@ -104,6 +104,7 @@ interface RunParts {
 class FollowRun {
   readonly #parts: RunParts;
   readonly #startedAt = performance.now();
+  #hasWarned = false;
 
   constructor(parts: RunParts) {
     this.#parts = parts;
@@ -115,6 +116,7 @@ class FollowRun {
     const follower = await this.#start();
     if (follower === undefined) return ExitCode.done;
     view.show(follower);
+    this.#warnOfV1(follower.status());
     follower.caughtUp().then(() => this.#tellCaughtUp(follower), () => {});
     let outcome: Outcome;
     try {
@@ -159,6 +161,14 @@ class FollowRun {
     }
   }
 
+  /** The version of an existing directory's leader is known only later: so this is asked again at the end. */
+  #warnOfV1({ protocol }: FollowerStatus): void {
+    const { flags, view } = this.#parts;
+    if (protocol !== 1 || !flags["until-caught-up"] || this.#hasWarned) return;
+    this.#hasWarned = true;
+    view.log("warning", V1_WARNING);
+  }
+
   #tellCaughtUp(follower: Follower): void {
     const seconds = formatDuration(performance.now() - this.#startedAt);
     this.#parts.view.log("info", `caught up: ${plural(follower.size, "key")} in ${seconds}`);
@@ -166,9 +176,9 @@ class FollowRun {
 
   /** What the outcome fails with, told from the status before the close; undefined where all is well. */
   #failureOf(outcome: Outcome, follower: Follower): SlotcaskError | undefined {
-    const { leader, flags, view } = this.#parts;
+    const { leader, flags } = this.#parts;
     const status = follower.status();
-    if (flags["until-caught-up"] && status.protocol === 1) view.log("warning", V1_WARNING);
+    this.#warnOfV1(status);
     const diverged = status.shards.find(({ phase }) => phase === "diverged");
     if (diverged !== undefined) {
       return new DivergedError(
@@ -187,7 +197,7 @@ class FollowRun {
     view.end();
     const dirty = await follower.close();
     if (dirty.length === 0) return view.log("info", `stopped cleanly with ${plural(keys, "key")}`);
-    view.log("warning", `stopped, left dirty: ${shardList(dirty)}; the next open reads every slot of them`);
+    view.log("warning", `stopped, left dirty: ${shardList(dirty)}; the next open reads all their slots`);
   }
 }
 

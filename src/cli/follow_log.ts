@@ -1,6 +1,6 @@
 /** A follower's events as log lines. */
 
-import { SlotcaskError } from "../errors.ts";
+import { ProtocolVersionError, SlotcaskError } from "../errors.ts";
 import type { FollowerEvent } from "../follow_options.ts";
 import type { Phase } from "../replication/phase.ts";
 import type { Log, LogLevel } from "./log.ts";
@@ -39,6 +39,7 @@ export class FollowLog {
   readonly #quiet: boolean;
   readonly #folder: RepeatFolder;
   readonly #told = new Map<number, Phase>();
+  readonly #hasAskedVersion = new Set<number>();
 
   /** Writes to a log. */
   constructor(log: Log, { now, quiet }: FollowLogOptions) {
@@ -68,13 +69,21 @@ export class FollowLog {
 
   #ended(shard: number, reason: string, error: Error | undefined): void {
     if (error === undefined) return this.#log("debug", `the connection ended: ${reason}`, shard);
+    if (this.#isFirstVersionAnswer(shard, error)) return this.#log("debug", error.message, shard);
     const line = this.#folder.add(shard, error.message);
     if (line === undefined) return;
     const isFatal = error instanceof SlotcaskError && error.remedy !== "reconnect";
     this.#log(isFatal ? "error" : "warning", line, shard);
   }
 
+  /** How a leader of another version is found: where that ends the follower, its error is told anyway. */
+  #isFirstVersionAnswer(shard: number, error: Error): boolean {
+    if (!(error instanceof ProtocolVersionError) || this.#hasAskedVersion.has(shard)) return false;
+    this.#hasAskedVersion.add(shard);
+    return true;
+  }
+
   #endErrors(shard: number): void {
-    for (const line of this.#folder.end(shard)) this.#log("info", line, shard);
+    for (const line of this.#folder.end(shard)) this.#log("info", line);
   }
 }

@@ -81,6 +81,6 @@ async function serveUntilStopped(
 async function closeStore(store: OwnStore, log: Log): Promise<void> {
   const dirty = await store.close();
   if (dirty.length > 0) {
-    log("warning", `shards left dirty: ${dirty.join(", ")}; the next open reads every slot of them`);
+    log("warning", `shards left dirty: ${dirty.join(", ")}; the next open reads all their slots`);
   } else log("info", "stopped cleanly");
 }

@@ -93,7 +93,8 @@ export class LiveView {
   }
 
   #view(): View {
-    return { status: this.#follower!.status(), rates: this.#rates, nowMs: Date.now() };
+    const columns = this.isTerminal ? this.#context.runtime.process.columns() : undefined;
+    return { status: this.#follower!.status(), rates: this.#rates, nowMs: Date.now(), columns };
   }
 
   #logStatus(view: View): void {

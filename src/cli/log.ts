@@ -7,6 +7,7 @@ import {
   getTextFormatter,
   type LogRecord,
 } from "@logtape/logtape";
+import { oneLine } from "./one_line.ts";
 
 /** How log lines are written. */
 export const LOG_FORMATS = ["text", "json"] as const;
@@ -52,5 +53,5 @@ function textFormatter(): (record: LogRecord) => string {
 
 /** The library fills in what stands in braces; a leader's error message may hold some. */
 function asTemplate(message: string): string {
-  return message.replaceAll("{", "{{").replaceAll("}", "}}");
+  return oneLine(message).replaceAll("{", "{{").replaceAll("}", "}}");
 }

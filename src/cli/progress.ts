@@ -6,7 +6,8 @@ import type { Rates } from "./rate.ts";
 
 /** More shards than this share one bar. */
 const MOST_BARS = 8;
-const BAR_COLUMNS = 24;
+/** A bar takes what the text beside it leaves. */
+const BAR_COLUMNS = { least: 10, most: 24, beside: 70 };
 
 /** The name of the rate of events. */
 export const EVENTS = "events";
@@ -19,6 +20,8 @@ export interface View {
   rates: Rates;
   /** Unix ms. */
   nowMs: number;
+  /** Columns of the terminal; as many as are useful where there is none. */
+  columns?: number;
 }
 
 /** The lines to show now: bars while something is caught up with, else the one status line. */
@@ -45,9 +48,11 @@ export function progressLines(view: View): string[] {
 /** One line over all shards: also what a log says while it goes on. */
 export function summedLine(view: View): string {
   const { shards } = view.status;
-  const done = shards.filter(isDone).length;
-  const label = `${done} of ${plural(shards.length, "shard")} caught up`;
-  const slots = shards.reduce((sum, shard) => sum + slotsOf(shard), 0);
+  const label = `${shards.filter(isDone).length} of ${plural(shards.length, "shard")}`;
+  const known = shards.map(slotsOf).filter((slots) => slots > 0);
+  const sum = known.reduce((sum, slots) => sum + slots, 0);
+  // How many slots a shard of a fresh directory has is known only when its turn comes: as many as the others.
+  const slots = Math.round(sum * shards.length / Math.max(1, known.length));
   const position = shards.reduce((sum, shard) => sum + positionOf(shard), 0);
   return scanLine(label, { position, slots, name: "all" }, view);
 }
@@ -83,25 +88,32 @@ export function plural(count: number, noun: string): string {
 }
 
 function shardLine(shard: ShardStatus, label: string, view: View): string {
-  if (isDone(shard)) return `${label}  ${bar(1, BAR_COLUMNS)} 100%  caught up, ${plural(shard.keys, "key")}`;
-  if (shard.scan === null) return `${label}  ${bar(0, BAR_COLUMNS)}   0%  ${shard.phase}`;
+  const columns = barColumns(view);
+  if (isDone(shard)) return `${label}  ${bar(1, columns)} 100%  caught up, ${plural(shard.keys, "key")}`;
+  if (shard.scan === null) return `${label}  ${bar(0, columns)}   0%  ${shard.phase}`;
   return scanLine(label, { ...shard.scan, name: `shard ${shard.shard}` }, view);
 }
 
 function scanLine(
   label: string,
   { position, slots, name }: { position: number; slots: number; name: string },
-  { rates, nowMs }: View,
+  view: View,
 ): string {
+  const { rates, nowMs } = view;
   const perSecond = rates.add(`scan of ${name}`, position, nowMs);
   // 100 % is what CaughtUp alone may say.
   const share = slots === 0 ? 0 : Math.min(0.99, position / slots);
   const left = perSecond > 0 ? `, ${formatDuration((slots - position) * 1000 / perSecond)} left` : "";
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
-  return `${label}  ${bar(share, BAR_COLUMNS)} ${percent}  ${formatCount(position)} of ${
+  return `${label}  ${bar(share, barColumns(view))} ${percent}  ${formatCount(position)} of ${
     formatCount(slots)
   } slots, ` +
     `${formatCount(perSecond)}/s${left}`;
+}
+
+function barColumns({ columns = Infinity }: View): number {
+  const { least, most, beside } = BAR_COLUMNS;
+  return Math.max(least, Math.min(most, columns - beside));
 }
 
 function isDone({ phase, scans, scan }: ShardStatus): boolean {

@@ -13,7 +13,7 @@ lengths. A directory in use is checked too: what may be a write under way is rea
 
   --json   one JSON object instead of text
 
-Each damage is a line: shard, slot ("-" for the file as a whole), kind, and what was found. Kinds: missing,
+Each damage is a line: shard and slot ("-" for all of them), kind, and what was found. Kinds: missing,
 unreadable, header, truncated, sidecar, status, crc, misrouted, duplicate.
 
 Exit codes: 0 no damage, 1 damage found, 2 usage, 3 not an armdb fixed directory.
@@ -60,7 +60,7 @@ function toText(report: VerifyReport): string {
 
 function listText({ listed, total }: DamageList): string {
   const lines = listed.map(({ shard, slot, kind, text }) =>
-    `shard ${shard} slot ${slot ?? "-"} ${kind}: ${text}\n`
+    `shard ${shard ?? "-"} slot ${slot ?? "-"} ${kind}: ${text}\n`
   );
   if (total > listed.length) {
     lines.push(`... and ${total - listed.length} more: ${LISTED_PER_SHARD} are listed per shard\n`);

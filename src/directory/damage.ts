@@ -9,8 +9,8 @@ export type DamageKind = FileProblemKind | "sidecar" | "status" | "crc" | "misro
 
 /** One finding. */
 export interface Damage {
-  /** The shard. */
-  shard: number;
+  /** The shard; null where it is the directory as a whole. */
+  shard: number | null;
   /** The slot; null where it is the file as a whole. */
   slot: number | null;
   /** What kind. */
@@ -30,7 +30,7 @@ export class DamageList {
   readonly counts: Partial<Record<DamageKind, number>> = {};
   /** How many there are. */
   total = 0;
-  readonly #listedOf = new Map<number, number>();
+  readonly #listedOf = new Map<number | null, number>();
 
   /** Takes up a finding. */
   add(damage: Damage): void {

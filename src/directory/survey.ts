@@ -19,7 +19,7 @@ import type { Files } from "../runtime/runtime.ts";
 import type { Shape } from "../slot_events.ts";
 import { openSlotFile } from "../storage/open_slot_file.ts";
 import type { SlotFile } from "../storage/slot_file.ts";
-import { wrapStorageError } from "../storage/storage_error.ts";
+import { errorCode, wrapStorageError } from "../storage/storage_error.ts";
 import type { TimeSlice } from "../time_slice.ts";
 import { examineDirectory, readHead } from "./layout_check.ts";
 
@@ -67,7 +67,7 @@ export function surveyDirectory(files: Files, path: string): Survey {
   try {
     return survey(files, path);
   } catch (error) {
-    throw wrapStorageError(error, "open", path);
+    throw errorCode(error) === "ENOTDIR" ? noStore(path) : wrapStorageError(error, "open", path);
   }
 }
 

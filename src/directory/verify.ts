@@ -5,6 +5,7 @@
  * still be a write under way is reported as unsettled, not as damage.
  */
 
+import { DamagedDirectoryError } from "../errors.ts";
 import type { Files } from "../runtime/runtime.ts";
 import type { Shape } from "../slot_events.ts";
 import { isLocked } from "../storage/dir_lock.ts";
@@ -44,36 +45,45 @@ export interface VerifyOptions {
   rereadAfterMs?: readonly number[];
 }
 
-/** Checks a directory. Rejects with ForeignDirectoryError, DamagedDirectoryError (no db.meta) and StorageError. */
+/** Checks a directory. Rejects with ForeignDirectoryError and StorageError. */
 export async function verifyDirectory(
   files: Files,
   path: string,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  const report = await verify(files, path, isLocked(files, path), options);
+  const report = await verify(files, path, options);
   // Somebody has opened it meanwhile: what looks like damage may be theirs.
   const wasTaken = !report.live && report.damage.total > 0 && isLocked(files, path);
-  return wasTaken ? await verify(files, path, true, options) : report;
+  return wasTaken ? await verify(files, path, options) : report;
 }
 
-async function verify(
-  files: Files,
-  path: string,
-  live: boolean,
-  options: VerifyOptions,
-): Promise<VerifyReport> {
-  const survey = surveyDirectory(files, path);
+async function verify(files: Files, path: string, options: VerifyOptions): Promise<VerifyReport> {
   const report: VerifyReport = {
     directory: path,
-    live,
-    shape: survey.shape,
+    live: false,
+    shape: undefined,
     slots: 0,
     occupied: 0,
     damage: new DamageList(),
     unsettled: new DamageList(),
   };
+  const survey = trySurvey(files, path, report.damage);
+  if (survey === undefined) return report;
+  report.shape = survey.shape;
+  report.live = isLocked(files, path);
   for (const shard of survey.shards) await new ShardCheck(files, survey, report, options).run(shard);
   return report;
+}
+
+/** Slots without a db.meta are damage, but which one it was cannot be told: there is nothing to go on with. */
+function trySurvey(files: Files, path: string, damage: DamageList): Survey | undefined {
+  try {
+    return surveyDirectory(files, path);
+  } catch (error) {
+    if (!(error instanceof DamagedDirectoryError)) throw error;
+    damage.add({ shard: null, slot: null, kind: "missing", text: error.message });
+    return undefined;
+  }
 }
 
 /** The check of one shard, whose findings go to a report. */

@@ -5,11 +5,22 @@ import type { Shard, ShardObserver } from "./shard.ts";
 
 /** Whether a slot serves its key: OCCUPIED, verified, and preferred over others with an equal key. */
 export function servesKey(shard: Shard, slot: number): boolean {
-  if (statusOf(shard.metas.get(slot)) !== OCCUPIED || shard.unverified.has(slot)) return false;
-  if (shard.index.duplicates === 0) return true;
+  return servingSlot(shard, slot) === slot;
+}
+
+/** The slot that serves the key of a slot: this one, unless others hold it too; -1 where it cannot be trusted. */
+function servingSlot(shard: Shard, slot: number): number {
+  if (statusOf(shard.metas.get(slot)) !== OCCUPIED || shard.unverified.has(slot)) return -1;
+  if (shard.index.duplicates === 0 && shard.file.kind === "resident") return slot;
   const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
   const key = shard.file.window.slice(keyAt, keyAt + shard.keyLength);
-  return shard.index.find(hashKey(key, 0, key.length), key, 0) === slot;
+  return shard.find(hashKey(key, 0, key.length), key);
+}
+
+/** The entry of the key that a slot holds, from the slot that serves it. */
+function servedEntry(shard: Shard, slot: number): [key: Uint8Array, value: Uint8Array] | undefined {
+  const serving = servingSlot(shard, slot);
+  return serving < 0 ? undefined : copyEntry(shard, serving);
 }
 
 /** A copy of a slot's key and value. */
@@ -31,14 +42,17 @@ export function* iterateShard(shard: Shard): Generator<[key: Uint8Array, value: 
   try {
     for (let slot = 0; slot < shard.slotCount; slot++) {
       moves.position = slot + 1;
-      if (!moves.rekeyed.has(slot) && servesKey(shard, slot)) {
-        const entry = copyEntry(shard, slot);
-        if (moves.yielded.size === 0 || !moves.yielded.has(keyText(entry[0]))) yield entry;
+      if (moves.rekeyed.has(slot)) continue;
+      const entry = servedEntry(shard, slot);
+      if (entry !== undefined && (moves.yielded.size === 0 || !moves.yielded.has(keyText(entry[0])))) {
+        // The other slots of the key are still to come, or may come to serve it.
+        if (shard.index.duplicates > 0) moves.yielded.add(keyText(entry[0]));
+        yield entry;
       }
     }
     for (const slot of moves.rekeyed) {
-      if (!servesKey(shard, slot)) continue;
-      const entry = copyEntry(shard, slot);
+      const entry = servedEntry(shard, slot);
+      if (entry === undefined) continue;
       const text = keyText(entry[0]);
       if (moves.yielded.has(text)) continue;
       moves.yielded.add(text);
@@ -55,17 +69,27 @@ class Moves implements ShardObserver {
   position = 0;
   /** Slots that took another key since the start. */
   readonly rekeyed = new Set<number>();
-  /** Keys that were yielded and are no longer where they were. */
+  /** Keys that were yielded and are no longer where they were, or are in several slots. */
   readonly yielded = new Set<string>();
+  /** Keys that lost their slot before they were yielded. */
+  readonly #uprooted = new Set<string>();
 
   written(shard: Shard, slot: number, keyChanged: boolean, previous: number): void {
     if (!keyChanged) return;
-    if (this.#wasYieldedAt(previous)) this.yielded.add(keyText(copyEntry(shard, slot)[0]));
+    const text = keyText(copyEntry(shard, slot)[0]);
+    if (this.#wasYieldedAt(previous)) this.yielded.add(text);
+    // To the end of the queue, for it may be behind the slot already. New keys go there once: it must end.
+    else if (previous >= 0 || this.#uprooted.has(text)) this.rekeyed.delete(slot);
     this.rekeyed.add(slot);
   }
 
   removed(_shard: Shard, slot: number, key: Uint8Array): void {
     if (this.#wasYieldedAt(slot)) this.yielded.add(keyText(key));
+    else this.#uprooted.add(keyText(key));
+  }
+
+  quarantined(shard: Shard, slot: number, key: Uint8Array): void {
+    this.removed(shard, slot, key);
   }
 
   #wasYieldedAt(slot: number): boolean {

@@ -14,6 +14,8 @@ export interface ShardObserver {
   written(shard: Shard, slot: number, keyChanged: boolean, previous: number): void;
   /** A slot gave up the key at `bytes[0]`; `servedBy` is another slot that still holds it, or -1. */
   removed(shard: Shard, slot: number, bytes: Uint8Array, servedBy: number): void;
+  /** A slot is no longer trusted, and so no longer serves the key. */
+  quarantined?(shard: Shard, slot: number, key: Uint8Array): void;
 }
 
 /** What a shard counted since it was opened. */
@@ -128,6 +130,9 @@ export class Shard implements KeySource {
     this.index.remove(hash, slot, key, at);
     this.unverified.add(slot);
     this.counters.crcErrors++;
+    for (const observer of this.observers) {
+      observer.quarantined?.(this, slot, key.slice(at, at + this.keyLength));
+    }
   }
 
   /** Adds a slot of this meta to the counts, or with -1 takes it out. */

@@ -281,11 +281,9 @@ export class Conversation {
 
   async #judge(): Promise<readonly Effect[]> {
     const { unconfirmed } = await this.shared.target.endScan(this.shard, this.isSide ? "side" : "scan");
-    if (this.#isOver) return [];
     if (this.#isOver) return NO_EFFECTS;
     const effects = this.session!.judged(this.shared.now());
     if (!this.isSide) this.listener.onScanned(unconfirmed);
-    if (!this.#isOver) this.listener.onProgress(this.session!);
     return effects;
   }
 

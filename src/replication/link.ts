@@ -78,15 +78,22 @@ export class Link implements ConversationListener {
 
   /** Follows until {@link stop}. Rejects with an error that no reconnect can mend. */
   async run(): Promise<void> {
-    while (!this.#isStopped) {
-      const end = await this.#converse();
-      if (this.#isStopped || this.isSide) break;
-      const delay = this.#delayAfter(end);
-      if (delay === 0) continue;
-      this.#setPhase(delay === Infinity ? "diverged" : "backing-off");
-      await this.#sleep(delay);
+    try {
+      while (!this.#isStopped) await this.#turn();
+    } finally {
+      this.#setPhase("stopped");
     }
-    this.#setPhase("stopped");
+  }
+
+  /** One connection and the wait behind it. */
+  async #turn(): Promise<void> {
+    const end = await this.#converse();
+    this.#isStopped ||= this.isSide;
+    if (this.#isStopped) return;
+    const delay = this.#delayAfter(end);
+    if (delay === 0) return;
+    this.#setPhase(delay === Infinity ? "diverged" : "backing-off");
+    await this.#sleep(delay);
   }
 
   /** Ends the connection and the link. */
@@ -107,11 +114,18 @@ export class Link implements ConversationListener {
   onProgress({ phase, hasStreamed }: Session): void {
     if (phase === "ended") return;
     if (phase === "catch-up-only" && this.#rescanTimer === undefined) this.#restUntilRescan();
-    if (phase === "live" && hasStreamed) this.#isCatchUpOnly = false;
+    if (phase === "live" && hasStreamed) this.#isStreamed();
     // The leader has scanned; what is left is to see that the link stays.
     if (phase === "settling") this.#leaveGate();
     const shown = phase === "live" && this.#isCatchUpOnly ? "catch-up-only" : phase;
     this.#setPhase(shown === "settling" ? "catching-up" : shown);
+  }
+
+  /** A stream that came late must not be given up for the scan that was to stand in for it. */
+  #isStreamed(): void {
+    this.#isCatchUpOnly = false;
+    clearTimeout(this.#rescanTimer);
+    this.#rescanTimer = undefined;
   }
 
   /** See {@link ConversationListener}. */

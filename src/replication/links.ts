@@ -172,7 +172,9 @@ export class Links implements LinkListener {
   #scanAgain(link: Link, reason: string, mayGoBeside = true): void {
     this.#unplan(link);
     if (this.#isStopped) return;
-    if (mayGoBeside && this.versions.current === 1 && link.isStreaming) return this.#startSideScan(link, reason);
+    if (mayGoBeside && this.versions.current === 1 && link.isStreaming) {
+      return this.#startSideScan(link, reason);
+    }
     if (link.phase === "live" && !this.#canReconnect(link, reason)) return;
     this.#lastScanAt.set(link.shard, this.#shared.now());
     link.rescan(reason);

@@ -312,7 +312,8 @@ export class Session {
   }
 
   #onHeartbeat(now: number): void {
-    if (this.phase === "live" || this.phase === "settling") this.#hasStreamed = true;
+    // Nothing was sent that it could be the answer to, so it is the stream's.
+    if (this.phase !== "greeting" && this.phase !== "catching-up") this.#hasStreamed = true;
     if (this.phase === "catch-up-only") this.#enter("live", now);
   }
 

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { parseFlags, variableOf } from "../../src/cli/args.ts";
-import { choice, durationOr, onOff, optionalNumber, optionalText, percentage, text } from "../../src/cli/flags.ts";
+import {
+  choice,
+  durationOr,
+  onOff,
+  optionalNumber,
+  optionalText,
+  percentage,
+  text,
+} from "../../src/cli/flags.ts";
 import { UsageError } from "../../src/errors.ts";
 
 const FLAGS = {
@@ -17,7 +25,11 @@ function parse(args: string[], variables: Record<string, string> = {}, positiona
   return parseFlags(args, { flags: FLAGS, positionals }, { env: (name) => variables[name] });
 }
 
-function problemOf(args: string[], variables: Record<string, string> = {}, positionals: string[] = []): string {
+function problemOf(
+  args: string[],
+  variables: Record<string, string> = {},
+  positionals: string[] = [],
+): string {
   try {
     parse(args, variables, positionals);
   } catch (error) {
@@ -66,7 +78,10 @@ describe("parseFlags", () => {
   });
 
   test("an empty variable counts as unset", () => {
-    expect(parse([], { SLOTCASK_DIR: "", SLOTCASK_SYNC: "" }).flags).toMatchObject({ dir: "./replica", sync: 50 });
+    expect(parse([], { SLOTCASK_DIR: "", SLOTCASK_SYNC: "" }).flags).toMatchObject({
+      dir: "./replica",
+      sync: 50,
+    });
   });
 
   test("the last of a repeated flag counts", () => {
@@ -94,7 +109,9 @@ describe("parseFlags", () => {
   });
 
   test("names the variable of a bad value", () => {
-    expect(problemOf([], { SLOTCASK_SYNC: "often" })).toContain("Cannot use SLOTCASK_SYNC=often: allowed is none,");
+    expect(problemOf([], { SLOTCASK_SYNC: "often" })).toContain(
+      "Cannot use SLOTCASK_SYNC=often: allowed is none,",
+    );
     expect(problemOf([], { SLOTCASK_UNTIL_CAUGHT_UP: "maybe" })).toBe(
       "Cannot use SLOTCASK_UNTIL_CAUGHT_UP=maybe: allowed is true or false",
     );
@@ -102,7 +119,9 @@ describe("parseFlags", () => {
 
   test("names the positional that is missing, or too many", () => {
     expect(problemOf([], {}, ["LEADER"])).toBe("Cannot go on: LEADER is missing");
-    expect(problemOf(["a", "b"], {}, ["LEADER"])).toBe('Cannot use the argument "b": the arguments are LEADER');
+    expect(problemOf(["a", "b"], {}, ["LEADER"])).toBe(
+      'Cannot use the argument "b": the arguments are LEADER',
+    );
   });
 
   test("names a flag that must be given, once", () => {

@@ -7,7 +7,9 @@ describe("parseDuration", () => {
     (text, ms) => expect(parseDuration(text)).toBe(ms),
   );
 
-  test.each([[""], ["5"], ["ms"], ["0s"], ["-1s"], ["1 s"], ["1d"], ["1S"], ["1e3s"], ["9999h"], [" 1s"], ["1s\n"]])(
+  test.each([[""], ["5"], ["ms"], ["0s"], ["-1s"], ["1 s"], ["1d"], ["1S"], ["1e3s"], ["9999h"], [" 1s"], [
+    "1s\n",
+  ]])(
     "%j is none",
     (text) => expect(parseDuration(text)).toBeUndefined(),
   );

@@ -9,37 +9,40 @@ function report(error: unknown, debug?: string): { code: number; text: string } 
 }
 
 describe("reportFailure", () => {
-  test.each([
-    [new errors.UsageError("m"), 2],
-    [new errors.ShapeError("m"), 3],
-    [new errors.ForeignDirectoryError("m"), 3],
-    [new errors.LockedError("m"), 3],
-    [new errors.ProtocolVersionError("m"), 3],
-    [new errors.DivergedError("m"), 3],
-    [new errors.DamagedDirectoryError("m"), 3],
-    [new errors.ConnectionError("m", { remedy: "stop" }), 3],
-    [new errors.ConnectionError("m"), 1],
-    [new errors.LeaderError("m"), 1],
-    [new errors.StorageError("m"), 1],
-    [new errors.ProtocolError("m"), 1],
-    [new errors.IncompleteError("m"), 1],
-    [new errors.ClosedError("m"), 1],
-  ])("%s gives exit code %d", (error, code) => {
-    expect(report(error)).toEqual({ code, text: "slotcask: m\n" });
+  test.each<[keyof typeof errors, number]>([
+    ["UsageError", 2],
+    ["ShapeError", 3],
+    ["ForeignDirectoryError", 3],
+    ["LockedError", 3],
+    ["ProtocolVersionError", 3],
+    ["DivergedError", 3],
+    ["DamagedDirectoryError", 3],
+    ["ConnectionError", 1],
+    ["LeaderError", 1],
+    ["StorageError", 1],
+    ["ProtocolError", 1],
+    ["IncompleteError", 1],
+    ["ClosedError", 1],
+  ])("%s gives exit code %d", (name, code) => {
+    const Class = errors[name] as new (message: string) => Error;
+    expect(report(new Class("m"))).toEqual({ code, text: "slotcask: m\n" });
+  });
+
+  test("what only a person can change is a refusal, whatever its class", () => {
+    expect(report(new errors.ConnectionError("m", { remedy: "stop" })).code).toBe(3);
   });
 
   test("is one line, whatever the message holds", () => {
     expect(report(new errors.LeaderError("a\r\n  b\nc")).text).toBe("slotcask: a b c\n");
   });
 
-  test.each([[new TypeError("x is\nnot a function")], ["thrown text"]])(
-    "an error that nobody foresaw is one line, too: %s",
-    (error) => {
-      const { code, text } = report(error);
+  test("what nobody foresaw is one line, too", () => {
+    for (const thrown of [new TypeError("x is\nnot a function"), "a thrown\ntext"]) {
+      const { code, text } = report(thrown);
       expect(code).toBe(1);
       expect(text).toMatch(/^slotcask: Cannot go on: [^\n]+ \(SLOTCASK_DEBUG=1 shows where\)\n$/);
-    },
-  );
+    }
+  });
 
   test("SLOTCASK_DEBUG=1 adds where it was", () => {
     const { text } = report(new TypeError("odd"), "1");

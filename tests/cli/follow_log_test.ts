@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { FollowLog } from "../../src/cli/follow_log.ts";
-import { ConnectionError, ShapeError } from "../../src/errors.ts";
+import { ConnectionError, ProtocolVersionError, ShapeError } from "../../src/errors.ts";
 import type { Phase } from "../../src/replication/phase.ts";
 
 function follow(quiet = false): { log: FollowLog; lines: string[]; phases(...phases: Phase[]): void } {
@@ -8,7 +8,8 @@ function follow(quiet = false): { log: FollowLog; lines: string[]; phases(...pha
   const log = new FollowLog((level, message, shard) => {
     if (level !== "debug") lines.push(`${level} ${shard}: ${message}`);
   }, { now: () => 0, quiet });
-  const phases = (...phases: Phase[]) => phases.forEach((phase) => log.add({ type: "phase", shard: 3, phase }));
+  const phases = (...phases: Phase[]) =>
+    phases.forEach((phase) => log.add({ type: "phase", shard: 3, phase }));
   return { log, lines, phases };
 }
 
@@ -39,13 +40,22 @@ describe("FollowLog", () => {
     phases("catching-up");
     expect(lines).toEqual(["warning 3: refused", "info 3: catching-up"]);
     phases("live");
-    expect(lines.slice(2)).toEqual(["info 3: over after 3 times in 0.0 s: refused", "info 3: live"]);
+    expect(lines.slice(2)).toEqual(["info undefined: over after 3 times in 0.0 s: refused", "info 3: live"]);
   });
 
   test("an error that no reconnect mends is an error line", () => {
     const { log, lines } = follow();
     log.add({ type: "end", shard: 3, reason: "error", error: new ShapeError("8 and 16") });
     expect(lines).toEqual(["error 3: 8 and 16"]);
+  });
+
+  test("the answer that tells a leader's protocol version is no news, the second of them is", () => {
+    const { log, lines } = follow();
+    const error = new ProtocolVersionError("1 and 2");
+    log.add({ type: "end", shard: 3, reason: "version-mismatch", error });
+    expect(lines).toEqual([]);
+    log.add({ type: "end", shard: 3, reason: "version-mismatch", error });
+    expect(lines).toEqual(["error 3: 1 and 2"]);
   });
 
   test("quiet leaves the good phases to the screen, not the bad ones", () => {

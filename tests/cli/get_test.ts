@@ -42,7 +42,7 @@ describe("get", () => {
 
   test("prints the value of the first key, the last one and one between, clean and after a crash", async () => {
     for (const isClean of [true, false]) {
-      if (!isClean) for (const shard of [0, 1]) markDirty(directory, shard);
+      if (!isClean) { for (const shard of [0, 1]) markDirty(directory, shard); }
       for (const i of [0, 1, 1500, 2999]) {
         const expected = { code: 0, out: valueOf(i).toHex() + "\n", err: "" };
         expect(await runCommand(command, [directory, keyOf(i).toHex()])).toEqual(expected);
@@ -74,7 +74,9 @@ describe("get", () => {
     patch(shardFile(directory, shard), slotAt(slot), slotBytes(9, keyOf(1), valueOf(2)));
     const clean = await runCommand(command, [directory, KEY]);
     expect([clean.code, await served(keyOf(1))]).toEqual([1, undefined]);
-    expect(clean.err).toContain("that does not prove its absence: a slot may hold it whose CRC does not match");
+    expect(clean.err).toContain(
+      "that does not prove its absence: a slot may hold it whose CRC does not match",
+    );
     markDirty(directory, shard);
     const { out } = await runCommand(command, [directory, KEY]);
     expect(out).toBe(valueOf(2).toHex() + "\n");
@@ -131,7 +133,11 @@ describe("get", () => {
 
   test.each([
     ["no hex", "xyz", 'Cannot use HEXKEY "xyz": a key is an even number of hex digits, 0-9 and a-f'],
-    ["half a byte", "abc", 'Cannot use HEXKEY "abc": a key is an even number of hex digits, 0-9 and a-f, it has 3'],
+    [
+      "half a byte",
+      "abc",
+      'Cannot use HEXKEY "abc": a key is an even number of hex digits, 0-9 and a-f, it has 3',
+    ],
     ["nothing", "", 'Cannot use HEXKEY "": a key is an even number of hex digits, 0-9 and a-f, it has 0'],
   ])("refuses %s", async (_, hexKey, message) => {
     const error = await failureOf(command, [directory, hexKey]);

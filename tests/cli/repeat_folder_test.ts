@@ -42,14 +42,23 @@ describe("RepeatFolder", () => {
     expect(errors.end(0)).toEqual(["over after once in 1.5 s: refused"]);
   });
 
-  test("keeps shards apart, and different errors of one shard", () => {
+  test("is one error for all shards that have it, and ends with the last of them", () => {
+    const { errors, clock } = folder();
+    expect(errors.add(0, "refused")).toBe("refused");
+    for (const shard of [1, 2, 1]) expect(errors.add(shard, "refused")).toBeUndefined();
+    clock.now = 2000;
+    expect(errors.end(0)).toEqual([]);
+    expect(errors.end(0)).toEqual([]);
+    expect(errors.end(2)).toEqual([]);
+    expect(errors.end(1)).toEqual(["over after 4 times at 3 shards in 2.0 s: refused"]);
+  });
+
+  test("keeps different errors apart", () => {
     const { errors } = folder();
     expect(errors.add(0, "refused")).toBe("refused");
-    expect(errors.add(1, "refused")).toBe("refused");
     expect(errors.add(0, "silent")).toBe("silent");
     expect(errors.add(0, "refused")).toBeUndefined();
     expect(errors.end(0)).toHaveLength(2);
-    expect(errors.end(1)).toHaveLength(1);
   });
 
   test("numbers do not make it another error; the newest text is told", () => {
@@ -59,9 +68,9 @@ describe("RepeatFolder", () => {
     expect(errors.end(0)[0]).toContain("silent for 15003 ms");
   });
 
-  test("remembers no more than 16 errors of a shard", () => {
+  test("remembers no more than 32 errors", () => {
     const { errors } = folder();
     for (let n = 0; n < 100; n++) errors.add(0, `error ${"x".repeat(n)}`);
-    expect(errors.end(0)).toHaveLength(16);
+    expect(errors.end(0)).toHaveLength(32);
   });
 });

@@ -29,7 +29,8 @@ describe("verify", () => {
   test("says that there is no damage, with 0", async () => {
     expect(await runCommand(command, [directory])).toEqual({
       code: 0,
-      out: `${directory}: 2 shards of 8+16 bytes, 8192 slots checked, 100 of them occupied\nno damage found\n`,
+      out:
+        `${directory}: 2 shards of 8+16 bytes, 8192 slots checked, 100 of them occupied\nno damage found\n`,
       err: "",
     });
   });

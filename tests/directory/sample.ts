@@ -119,7 +119,7 @@ export function contentsOf(path: string): Record<string, string> {
     const stat = statSync(at, { bigint: true });
     const isFolder = stat.isDirectory();
     found[at] = `${stat.mtimeNs} ${stat.ctimeNs} ${isFolder ? files.list(at) : files.readFile(at)!.toHex()}`;
-    if (isFolder) for (const name of files.list(at)!) visit(`${at}/${name}`);
+    if (isFolder) { for (const name of files.list(at)!) visit(`${at}/${name}`); }
   };
   visit(path);
   return found;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { LISTED_PER_SHARD } from "../../src/directory/damage.ts";
 import { verifyDirectory } from "../../src/directory/verify.ts";
-import { DamagedDirectoryError, ForeignDirectoryError } from "../../src/errors.ts";
+import { ForeignDirectoryError } from "../../src/errors.ts";
 import type { Files } from "../../src/runtime/runtime.ts";
 import { lockDirectory } from "../../src/storage/dir_lock.ts";
 import {
@@ -35,7 +35,7 @@ afterEach(() => files.remove(directory));
 async function damageOf(path = directory): Promise<string[]> {
   const { damage } = await verifyDirectory(files, path);
   expect(damage.total).toBe(damage.listed.length);
-  return damage.listed.map(({ shard, slot, kind }) => `${shard}/${slot ?? "-"} ${kind}`);
+  return damage.listed.map(({ shard, slot, kind }) => `${shard ?? "-"}/${slot ?? "-"} ${kind}`);
 }
 
 async function textsOf(path = directory): Promise<string[]> {
@@ -119,12 +119,14 @@ describe("verifyDirectory finds", () => {
   test("a sidecar that is missing, cut, of another count, or with a flipped bit", async () => {
     const sidecar = shardFile(directory, 1, "fixed.versions");
     const good = files.readFile(sidecar)!;
-    for (const damage of [
-      () => files.remove(sidecar),
-      () => resize(sidecar, good.length - 1),
-      () => patch(sidecar, good.length - 8, [1]),
-      () => flip(sidecar, 3),
-    ]) {
+    for (
+      const damage of [
+        () => files.remove(sidecar),
+        () => resize(sidecar, good.length - 1),
+        () => patch(sidecar, good.length - 8, [1]),
+        () => flip(sidecar, 3),
+      ]
+    ) {
       damage();
       expect(await damageOf()).toEqual(["1/- sidecar"]);
       files.remove(sidecar);
@@ -228,6 +230,12 @@ describe("verifyDirectory finds", () => {
     expect(await damageOf()).toEqual(["1/- header"]);
   });
 
+  test("slots without a db.meta", async () => {
+    files.remove(`${directory}/db.meta`);
+    expect(await damageOf()).toEqual(["-/- missing"]);
+    expect((await textsOf())[0]).toMatch(/^Cannot open .*: it holds slots, but db.meta is missing$/);
+  });
+
   test("damage in every shard although none tells the shape", async () => {
     files.remove(shardFile(directory, 0));
     resize(shardFile(directory, 1), 100);
@@ -256,6 +264,10 @@ describe("verifyDirectory refuses", () => {
     ["a missing directory", () => files.remove(directory)],
     ["an empty one", () => {}],
     ["one with other files", () => files.close(files.open(`${directory}/note.txt`, "create"))],
+    ["a file", () => {
+      files.remove(directory);
+      files.close(files.open(directory, "create"));
+    }],
     ["an unfinished creation", () => files.makeDirectory(`${directory}/shard_000`)],
   ])("%s", async (_, prepare) => {
     (prepare as () => void)();
@@ -270,12 +282,6 @@ describe("verifyDirectory refuses", () => {
     await expect(verifyDirectory(files, directory)).rejects.toThrow("format version is 3, known is 2");
     patch(`${directory}/db.meta`, 0, [0]);
     await expect(verifyDirectory(files, directory)).rejects.toBeInstanceOf(ForeignDirectoryError);
-  });
-
-  test("slots without a db.meta, as damage", async () => {
-    await makeStore(directory);
-    files.remove(`${directory}/db.meta`);
-    await expect(verifyDirectory(files, directory)).rejects.toBeInstanceOf(DamagedDirectoryError);
   });
 });
 

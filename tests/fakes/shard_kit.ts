@@ -147,6 +147,12 @@ export function occupiedBytes(meta: number, key: Uint8Array, value: Uint8Array):
 }
 
 /** Overwrites bytes of a slot on disk, behind the shard's back. */
-export function damage(disk: MemoryFiles, slot: number, at: number, byte: number, shape: Shape = SHAPE): void {
+export function damage(
+  disk: MemoryFiles,
+  slot: number,
+  at: number,
+  byte: number,
+  shape: Shape = SHAPE,
+): void {
   disk.bytes[HEADER_BYTES + slot * slotSize(shape) + at] ^= byte;
 }

@@ -173,15 +173,18 @@ describe.each(STORAGE_KINDS)("applying to a %s file", (kind) => {
     expect(shard.counters.staleCleanups).toBe(1);
   });
 
-  test.each([["down", 6, 2], ["up", 2, 6]])("a key that moves %s is served from its new slot", (_, from, to) => {
-    for (const deleteFirst of [true, false]) {
-      const { shard } = makeShard(8, { kind });
-      apply(shard, [{ slot: from, version: 1, key: "a", value: "1" }]);
-      const move = [{ slot: from, version: 2, key: "a" }, { slot: to, version: 9, key: "a", value: "2" }];
-      apply(shard, deleteFirst ? move : move.reverse());
-      expect([get(shard, "a"), shard.index.keys, shard.index.duplicates]).toEqual(["2", 1, 0]);
-    }
-  });
+  test.each([["down", 6, 2], ["up", 2, 6]])(
+    "a key that moves %s is served from its new slot",
+    (_, from, to) => {
+      for (const deleteFirst of [true, false]) {
+        const { shard } = makeShard(8, { kind });
+        apply(shard, [{ slot: from, version: 1, key: "a", value: "1" }]);
+        const move = [{ slot: from, version: 2, key: "a" }, { slot: to, version: 9, key: "a", value: "2" }];
+        apply(shard, deleteFirst ? move : move.reverse());
+        expect([get(shard, "a"), shard.index.keys, shard.index.duplicates]).toEqual(["2", 1, 0]);
+      }
+    },
+  );
 
   test.each([["down", 6, 2], ["up", 2, 6]])(
     "a key that moves %s and whose old slot another key takes stays served",
@@ -196,7 +199,12 @@ describe.each(STORAGE_KINDS)("applying to a %s file", (kind) => {
 
   test("of equal keys the last applied is served, also when it is a skipped slot's neighbour", () => {
     const { shard } = makeShard(8, { kind });
-    apply(shard, [{ slot: 1, version: 1, key: "a", value: "1" }, { slot: 4, version: 1, key: "a", value: "2" }]);
+    apply(shard, [{ slot: 1, version: 1, key: "a", value: "1" }, {
+      slot: 4,
+      version: 1,
+      key: "a",
+      value: "2",
+    }]);
     expect(get(shard, "a")).toBe("2");
     apply(shard, [{ slot: 1, version: 2, key: "a", value: "3" }]);
     expect([get(shard, "a"), shard.index.keys]).toEqual(["3", 1]);
@@ -257,14 +265,24 @@ describe("applying", () => {
 
   test("reads only the first `count` events", () => {
     const { shard } = makeShard(4);
-    const events = batchOf({ slot: 0, version: 1, key: "a", value: "1" }, { slot: 1, version: 1, key: "b", value: "2" });
+    const events = batchOf({ slot: 0, version: 1, key: "a", value: "1" }, {
+      slot: 1,
+      version: 1,
+      key: "b",
+      value: "2",
+    });
     events.count = 1;
     expect([applyEvents(shard, events), get(shard, "b")]).toEqual([1, undefined]);
   });
 
   test("an event for a suspect slot clears the suspicion, even one that is skipped", () => {
     const { shard } = makeShard(4);
-    apply(shard, [{ slot: 0, version: 5, key: "a", value: "1" }, { slot: 1, version: 5, key: "b", value: "1" }]);
+    apply(shard, [{ slot: 0, version: 5, key: "a", value: "1" }, {
+      slot: 1,
+      version: 5,
+      key: "b",
+      value: "1",
+    }]);
     shard.suspects.add(0);
     shard.suspects.add(1);
     apply(shard, [{ slot: 0, version: 5, key: "a", value: "1" }]);

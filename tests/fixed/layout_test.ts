@@ -236,6 +236,10 @@ describe("shape", () => {
   });
 
   test("folders have three digits", () => {
-    expect([shardFolder(0), shardFolder(7), shardFolder(254)]).toEqual(["shard_000", "shard_007", "shard_254"]);
+    expect([shardFolder(0), shardFolder(7), shardFolder(254)]).toEqual([
+      "shard_000",
+      "shard_007",
+      "shard_254",
+    ]);
   });
 });

@@ -25,22 +25,25 @@ describe("MetaTable", () => {
       .toEqual([10, 11, 12, 13, 0]);
   });
 
-  test.each([0, 1, 5, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE + 77])("copies %d metas out and in again", (length) => {
-    const table = new MetaTable();
-    table.grow(length);
-    for (let slot = 0; slot < length; slot++) table.set(slot, Math.imul(slot, 0x9e37_79b1) >>> 0);
-    const bytes = new Uint8Array(3 + length * 4 + 8).fill(0xee).subarray(3);
-    table.copyTo(bytes);
-    expect([...bytes.subarray(length * 4)]).toEqual(Array(8).fill(0xee));
-    const other = new MetaTable();
-    other.grow(length);
-    other.copyFrom(bytes);
-    let different = 0;
-    for (let slot = 0; slot < length; slot++) {
-      if (other.get(slot) !== (Math.imul(slot, 0x9e37_79b1) >>> 0)) different++;
-    }
-    expect(different).toBe(0);
-  });
+  test.each([0, 1, 5, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE + 77])(
+    "copies %d metas out and in again",
+    (length) => {
+      const table = new MetaTable();
+      table.grow(length);
+      for (let slot = 0; slot < length; slot++) table.set(slot, Math.imul(slot, 0x9e37_79b1) >>> 0);
+      const bytes = new Uint8Array(3 + length * 4 + 8).fill(0xee).subarray(3);
+      table.copyTo(bytes);
+      expect([...bytes.subarray(length * 4)]).toEqual(Array(8).fill(0xee));
+      const other = new MetaTable();
+      other.grow(length);
+      other.copyFrom(bytes);
+      let different = 0;
+      for (let slot = 0; slot < length; slot++) {
+        if (other.get(slot) !== (Math.imul(slot, 0x9e37_79b1) >>> 0)) different++;
+      }
+      expect(different).toBe(0);
+    },
+  );
 
   test("copies little-endian", () => {
     const table = new MetaTable();

@@ -71,15 +71,18 @@ function sidecarOf(shard: Shard): Uint8Array {
 }
 
 describe.each(STORAGE_KINDS)("recoverShard from a %s file", (kind) => {
-  test.each([["dirty", false], ["clean, with its sidecar", true]])("%s: finds all as it was", async (_, clean) => {
-    const { shard: before, disk } = written();
-    const shard = await recover(disk, 6, { kind, sidecar: clean ? sidecarOf(before) : undefined });
-    const words = [0, 1, 2, 3, 4, 5].map((slot) => slotWords(shard, slot));
-    expect(words).toEqual(["occupied 3", "deleted 5", "free 9", "never", "occupied 1", "occupied 2"]);
-    expect(["a", "b", "c", "d"].map((key) => get(shard, key))).toEqual(["1", undefined, "3", "5"]);
-    expect([shard.occupied, shard.deleted, shard.written, shard.maxVersion]).toEqual([3, 1, 5, 9]);
-    expect([shard.unverified.size, shard.counters.crcErrors, shard.misrouted]).toEqual([0, 0, false]);
-  });
+  test.each([["dirty", false], ["clean, with its sidecar", true]])(
+    "%s: finds all as it was",
+    async (_, clean) => {
+      const { shard: before, disk } = written();
+      const shard = await recover(disk, 6, { kind, sidecar: clean ? sidecarOf(before) : undefined });
+      const words = [0, 1, 2, 3, 4, 5].map((slot) => slotWords(shard, slot));
+      expect(words).toEqual(["occupied 3", "deleted 5", "free 9", "never", "occupied 1", "occupied 2"]);
+      expect(["a", "b", "c", "d"].map((key) => get(shard, key))).toEqual(["1", undefined, "3", "5"]);
+      expect([shard.occupied, shard.deleted, shard.written, shard.maxVersion]).toEqual([3, 1, 5, 9]);
+      expect([shard.unverified.size, shard.counters.crcErrors, shard.misrouted]).toEqual([0, 0, false]);
+    },
+  );
 
   test("the sidecar's metas count, where the file is clean", async () => {
     const { shard: before, disk } = written();
@@ -88,19 +91,26 @@ describe.each(STORAGE_KINDS)("recoverShard from a %s file", (kind) => {
     const shard = await recover(disk, 6, { kind, sidecar: sidecarOf(before) });
     expect([slotWords(shard, 0), get(shard, "a")]).toEqual(["deleted 4", undefined]);
     // Its bytes are of another version than the sidecar says: they cannot be trusted.
-    expect([slotWords(shard, 4), [...shard.unverified], get(shard, "c")]).toEqual(["occupied 2", [4], undefined]);
+    expect([slotWords(shard, 4), [...shard.unverified], get(shard, "c")]).toEqual([
+      "occupied 2",
+      [4],
+      undefined,
+    ]);
   });
 
-  test.each([0, 4, 8, 14])("a torn slot (byte %d) is unknown, not served, and healed by its own version", async (at) => {
-    const { disk } = written();
-    damage(disk, 0, at, 0x80);
-    const shard = await recover(disk, 6, { kind });
-    expect([[...shard.unverified], shard.counters.crcErrors, get(shard, "a")]).toEqual([[0], 1, undefined]);
-    expect([shard.occupied, shard.index.keys]).toEqual([3, 2]);
-    if (at === 0) return; // The version itself is torn: only a scan may overwrite it.
-    expect(apply(shard, [{ slot: 0, version: 3, key: "a", value: "1" }])).toBe(1);
-    expect([shard.unverified.size, get(shard, "a"), shard.occupied]).toEqual([0, "1", 3]);
-  });
+  test.each([0, 4, 8, 14])(
+    "a torn slot (byte %d) is unknown, not served, and healed by its own version",
+    async (at) => {
+      const { disk } = written();
+      damage(disk, 0, at, 0x80);
+      const shard = await recover(disk, 6, { kind });
+      expect([[...shard.unverified], shard.counters.crcErrors, get(shard, "a")]).toEqual([[0], 1, undefined]);
+      expect([shard.occupied, shard.index.keys]).toEqual([3, 2]);
+      if (at === 0) return; // The version itself is torn: only a scan may overwrite it.
+      expect(apply(shard, [{ slot: 0, version: 3, key: "a", value: "1" }])).toBe(1);
+      expect([shard.unverified.size, get(shard, "a"), shard.occupied]).toEqual([0, "1", 3]);
+    },
+  );
 
   test("a torn slot is freed of its doubt by a delete of the same version", async () => {
     const { disk } = written();
@@ -123,7 +133,11 @@ describe.each(STORAGE_KINDS)("recoverShard from a %s file", (kind) => {
     sidecar[0] |= 3;
     disk.bytes[HEADER_BYTES] |= 3;
     const shard = await recover(disk, 6, { kind, sidecar: clean ? sidecar : undefined });
-    expect([slotWords(shard, 0), [...shard.unverified], get(shard, "a")]).toEqual(["occupied 3", [0], undefined]);
+    expect([slotWords(shard, 0), [...shard.unverified], get(shard, "a")]).toEqual([
+      "occupied 3",
+      [0],
+      undefined,
+    ]);
     expect(shard.occupied).toBe(3);
   });
 
@@ -139,25 +153,25 @@ describe.each(STORAGE_KINDS)("recoverShard from a %s file", (kind) => {
     expect([get(shard, "a"), shard.index.duplicates]).toEqual(["1", 0]);
   });
 
-  test.each([["down", 1, 0], ["up", 0, 1]])("a cut move %s: the delete of the old slot keeps the key", async (_, from, to) => {
-    const slots = [new Uint8Array(16), new Uint8Array(16)];
-    slots[from] = occupiedBytes(packMeta(3, OCCUPIED), keyOf("a"), valueOf("old"));
-    slots[to] = occupiedBytes(packMeta(1, OCCUPIED), keyOf("a"), valueOf("new"));
-    const shard = await recover(diskOf(slots), 2, { kind });
-    apply(shard, [{ slot: from, version: 4, key: "a" }]);
-    expect(get(shard, "a")).toBe("new");
-  });
+  test.each([["down", 1, 0], ["up", 0, 1]])(
+    "a cut move %s: the delete of the old slot keeps the key",
+    async (_, from, to) => {
+      const slots: Uint8Array[] = [];
+      slots[from] = occupiedBytes(packMeta(3, OCCUPIED), keyOf("a"), valueOf("old"));
+      slots[to] = occupiedBytes(packMeta(1, OCCUPIED), keyOf("a"), valueOf("new"));
+      const shard = await recover(diskOf(slots), 2, { kind });
+      apply(shard, [{ slot: from, version: 4, key: "a" }]);
+      expect(get(shard, "a")).toBe("new");
+    },
+  );
 
   test("a key of another shard is served and noted", async () => {
     const shape = { ...SHAPE, shardCount: 2 };
     const home = shardOfKey(keyOf("a"), 0, shape);
-    const { disk } = written();
-    const rightly = Array.from("abcdefgh").filter((key) => shardOfKey(keyOf(key), 0, shape) === home);
-    expect(rightly.length).toBeGreaterThan(0);
     const slots = [occupiedBytes(packMeta(1, OCCUPIED), keyOf("a"), valueOf("1"))];
     expect((await recover(diskOf(slots), 1, { kind, shape, id: home })).misrouted).toBe(false);
     const shard = await recover(diskOf(slots), 1, { kind, shape, id: 1 - home });
-    expect([shard.misrouted, get(shard, "a"), disk.openCount]).toEqual([true, "1", 1]);
+    expect([shard.misrouted, get(shard, "a")]).toEqual([true, "1"]);
   });
 
   test("versions beyond half the ring are the highest all the same", async () => {
@@ -188,7 +202,11 @@ describe.each(STORAGE_KINDS)("recoverShard from a %s file", (kind) => {
     };
     const shard = await recover(made.disk, count, { kind, slice });
     expect(yields).toBeGreaterThan(30);
-    expect([shard.index.keys, get(shard, "0"), get(shard, (count - 1).toString(36))]).toEqual([count, "v", "v"]);
+    expect([shard.index.keys, get(shard, "0"), get(shard, (count - 1).toString(36))]).toEqual([
+      count,
+      "v",
+      "v",
+    ]);
   });
 
   test("a real armdb's slots are read as they are", async () => {

@@ -54,7 +54,8 @@ describe("Shard", () => {
     const seen: unknown[] = [];
     shard.observers.add({
       written: (_shard, slot, keyChanged, previous) => seen.push(["written", slot, keyChanged, previous]),
-      removed: (_shard, slot, key, servedBy) => seen.push(["removed", slot, String.fromCharCode(key[0]), servedBy]),
+      removed: (_shard, slot, key, servedBy) =>
+        seen.push(["removed", slot, String.fromCharCode(key[0]), servedBy]),
     });
     apply(shard, [{ slot: 0, version: 1, key: "a", value: "1" }]);
     apply(shard, [{ slot: 0, version: 2, key: "a", value: "2" }]);

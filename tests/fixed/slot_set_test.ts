@@ -43,7 +43,10 @@ describe("SlotSet", () => {
   });
 
   test("behaves as a Set does", () => {
-    const step = fc.tuple(fc.constantFrom("add", "add", "delete"), fc.nat(3 * PAGE).map((n) => n % 97 * 8111));
+    const step = fc.tuple(
+      fc.constantFrom("add", "add", "delete"),
+      fc.nat(3 * PAGE).map((n) => n % 97 * 8111),
+    );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const set = new SlotSet();

@@ -96,7 +96,9 @@ describe("WholeScan", () => {
   });
 
   test("an unverified slot takes whatever comes, and proves nothing by it", () => {
-    for (const event of [put(0, { version: 4 }), put(0, { value: "w" }), { slot: 0, version: 5, key: "k0" }]) {
+    for (
+      const event of [put(0, { version: 4 }), put(0, { value: "w" }), { slot: 0, version: 5, key: "k0" }]
+    ) {
       const { shard } = filled(1);
       shard.unverified.add(0);
       const { error, findings } = run(shard, HOLD, [event]);
@@ -128,7 +130,10 @@ describe("the guard's limit", () => {
 
   test("16 proofs are taken in a small shard, the 17th stops", () => {
     const { shard } = filled(20);
-    const sixteen = run(shard, GUARD, [...range(0, 16).map(older), ...range(16, 20).map((slot) => put(slot))]);
+    const sixteen = run(shard, GUARD, [
+      ...range(0, 16).map(older),
+      ...range(16, 20).map((slot) => put(slot)),
+    ]);
     expect([sixteen.error, sixteen.findings.older, shard.counters.diverged]).toEqual([undefined, 16, 16]);
 
     const other = filled(20).shard;
@@ -144,7 +149,11 @@ describe("the guard's limit", () => {
   });
 
   test("10 % of the slots passed so far, not of all", () => {
-    const early = run(filled(1000).shard, GUARD, range(0, 1000).map((slot) => slot < 17 ? older(slot) : put(slot)));
+    const early = run(
+      filled(1000).shard,
+      GUARD,
+      range(0, 1000).map((slot) => slot < 17 ? older(slot) : put(slot)),
+    );
     expect(early.error).toBeInstanceOf(DivergedError);
     const late = run(
       filled(1000).shard,
@@ -183,7 +192,12 @@ describe("the guard's limit", () => {
   test("accept takes any number", () => {
     const { shard } = filled(200);
     const { error, findings } = run(shard, ACCEPT, range(0, 150).map(older));
-    expect([error, findings.older, findings.unseen, shard.counters.diverged]).toEqual([undefined, 150, 50, 150]);
+    expect([error, findings.older, findings.unseen, shard.counters.diverged]).toEqual([
+      undefined,
+      150,
+      50,
+      150,
+    ]);
   });
 
   test("a shard that was empty takes any leader", () => {

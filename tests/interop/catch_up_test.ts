@@ -19,11 +19,27 @@ interface Case {
 
 const CASES: Case[] = [
   { shape: "8x16", shards: 1, prefixBits: 0, fill: 3000, writes: 2000, keyspace: 4000, storage: "resident" },
-  { shape: "8x16", shards: 7, prefixBits: 0, fill: 3000, writes: 2000, keyspace: 4000, storage: "positional" },
+  {
+    shape: "8x16",
+    shards: 7,
+    prefixBits: 0,
+    fill: 3000,
+    writes: 2000,
+    keyspace: 4000,
+    storage: "positional",
+  },
   { shape: "1x0", shards: 2, prefixBits: 0, fill: 200, writes: 500, keyspace: 256, storage: "resident" },
   { shape: "3x5", shards: 2, prefixBits: 13, fill: 2000, writes: 1000, keyspace: 3000, storage: "resident" },
   { shape: "3x5", shards: 7, prefixBits: 8, fill: 2000, writes: 1000, keyspace: 3000, storage: "positional" },
-  { shape: "16x100", shards: 2, prefixBits: 64, fill: 1000, writes: 1000, keyspace: 2000, storage: "resident" },
+  {
+    shape: "16x100",
+    shards: 2,
+    prefixBits: 64,
+    fill: 1000,
+    writes: 1000,
+    keyspace: 2000,
+    storage: "resident",
+  },
   { shape: "8x65000", shards: 1, prefixBits: 0, fill: 40, writes: 60, keyspace: 60, storage: "resident" },
   { shape: "8x65512", shards: 2, prefixBits: 0, fill: 20, writes: 40, keyspace: 40, storage: "positional" },
   { shape: "300x8", shards: 2, prefixBits: 5, fill: 500, writes: 500, keyspace: 700, storage: "positional" },
@@ -46,7 +62,11 @@ for (const version of VERSIONS) {
         await untilPhase(follower, "live");
         const written = Number(await leader.command(`burst ${writes} ${keyspace} 1 30`));
         await untilSame(leader, follower);
-        await until(async () => await leader.metric("streaming_events_sent") === written, SOON_MS, "all sent");
+        await until(
+          async () => await leader.metric("streaming_events_sent") === written,
+          SOON_MS,
+          "all sent",
+        );
         expect(await leader.metric("events_dropped")).toBe(0);
         // The first scan began with an empty state, but nothing had been deleted before it.
         await expectEqual(leader, follower);

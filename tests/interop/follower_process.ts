@@ -28,7 +28,13 @@ export class FollowerProcess {
   /** Starts it and waits until it has caught up. */
   static async start(leader: string, dir: string, storage = "resident"): Promise<FollowerProcess> {
     const isDeno = process.versions.deno !== undefined;
-    const args = [...(isDeno ? ["run", "--no-prompt", "--no-check", "-A"] : ["run"]), SCRIPT, leader, dir, storage];
+    const args = [
+      ...(isDeno ? ["run", "--no-prompt", "--no-check", "-A"] : ["run"]),
+      SCRIPT,
+      leader,
+      dir,
+      storage,
+    ];
     const follower = new FollowerProcess(spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] }));
     const line = await follower.#line();
     if (line !== "caught-up") throw new Error(`The follower's process did not catch up: ${follower.#stderr}`);
@@ -38,11 +44,15 @@ export class FollowerProcess {
   /** Resolves once it holds what its leader holds, and has synced to disk. */
   async untilSame(leader: RealLeader): Promise<void> {
     const wanted = createHash("sha256").update(await leader.dump()).digest("hex");
-    await until(async () => {
-      this.#child.stdin.write("?\n");
-      const [digest, , synced] = (await this.#line() ?? "").split(" ");
-      return digest === wanted && Number(synced) > 0;
-    }, SOON_MS, "the follower's process to hold the same");
+    await until(
+      async () => {
+        this.#child.stdin.write("?\n");
+        const [digest, , synced] = (await this.#line() ?? "").split(" ");
+        return digest === wanted && Number(synced) > 0;
+      },
+      SOON_MS,
+      "the follower's process to hold the same",
+    );
   }
 
   /** kill -9 and wait until it is gone. */

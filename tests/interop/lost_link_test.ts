@@ -1,16 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { until } from "../harness/until.ts";
-import {
-  canRun,
-  expectEqual,
-  LIMIT_MS,
-  SOON_MS,
-  Stage,
-  untilPhase,
-  untilSame,
-  VERSIONS,
-} from "./stage.ts";
+import { canRun, expectEqual, LIMIT_MS, SOON_MS, Stage, untilPhase, untilSame, VERSIONS } from "./stage.ts";
 
 describe.skipIf(!canRun)("a lost link", () => {
   test("armdb of protocol 1 never streams again: scans keep the copy fresh", async () => {

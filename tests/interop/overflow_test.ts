@@ -18,18 +18,22 @@ async function overflow(leader: RealLeader): Promise<void> {
 }
 
 describe.skipIf(!canRun)("a leader's queue of 8,192 events that overflows", () => {
-  test("protocol 1 drops silently: the run of full batches behind the scan asks for a side scan", async () => {
-    await using stage = new Stage();
-    const leader = await stage.leader(1, { fill: KEYS });
-    await leader.command(`hold-scan ${KEYS / 2}`);
-    const follower = await stage.follow(leader.address, { rescan: { suspectMs: 100 } });
-    await overflowInScan(leader);
-    await follower.caughtUp();
-    // Written behind the scan and dropped from the queue: only another scan brings them.
-    await until(() => follower.status().shards[0].scans.side >= 1, SOON_MS, "a side scan");
-    await expectEqual(leader, follower, { otherMetas: false });
-    await expectStillStreaming(leader, follower);
-  }, LIMIT_MS);
+  test(
+    "protocol 1 drops silently: the run of full batches behind the scan asks for a side scan",
+    async () => {
+      await using stage = new Stage();
+      const leader = await stage.leader(1, { fill: KEYS });
+      await leader.command(`hold-scan ${KEYS / 2}`);
+      const follower = await stage.follow(leader.address, { rescan: { suspectMs: 100 } });
+      await overflowInScan(leader);
+      await follower.caughtUp();
+      // Written behind the scan and dropped from the queue: only another scan brings them.
+      await until(() => follower.status().shards[0].scans.side >= 1, SOON_MS, "a side scan");
+      await expectEqual(leader, follower, { otherMetas: false });
+      await expectStillStreaming(leader, follower);
+    },
+    LIMIT_MS,
+  );
 
   test("protocol 2 says so and ends the link: it is made again at once", async () => {
     await using stage = new Stage();

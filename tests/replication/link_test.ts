@@ -23,7 +23,7 @@ describe("phases", () => {
     scanNothing(await fake.start());
     await fake.heard("0 live");
     await fake.links.stop();
-    expect(fake.told).toEqual(["0 greeting", "0 catching-up", "0 caught up", "0 live", "0 stopped"]);
+    expect(fake.told).toEqual(["0 greeting", "0 catching-up", "0 live", "0 caught up", "0 stopped"]);
   });
 
   test("show live before the next batch is applied, however much comes", async () => {

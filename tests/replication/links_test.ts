@@ -38,13 +38,16 @@ describe("who connects when", () => {
     fake.network.connections[1].close();
     await fake.network.connection(5);
     expect(fake.shardsTried.slice(4).sort()).not.toContain(0);
-    for (let i = 0; i < 12; i++) {
-      await fake.network.connection(Math.min(i, fake.network.connections.length - 1));
+    const answered = new Set([first, fake.network.connections[1]]);
+    const answerAll = () => {
       for (const connection of fake.network.connections) {
-        if (!connection.isDestroyed && connection.written.length === 1) scanNothing(connection, 7);
+        if (connection.written.length === 0 || answered.has(connection)) continue;
+        answered.add(connection);
+        scanNothing(connection, 7);
       }
-    }
-    await fake.heard("6 caught up");
+      return fake.told.filter((told) => told.endsWith("caught up")).length === 7;
+    };
+    await until(answerAll, 2000);
     expect(new Set(fake.shardsTried).size).toBe(7);
   });
 
@@ -110,7 +113,7 @@ describe("protocol 2 scans again", () => {
     fake.target.unconfirmed = 3;
     scanNothing(await fake.start());
     scanNothing(await fake.network.connection(1));
-    await fake.heard("0 live");
+    await fake.heard("0 caught up", 2);
     expect(fake.target.count("endScan 0 scan")).toBe(2);
   });
 });
@@ -132,16 +135,33 @@ describe("protocol 1", () => {
     expect(fake.links.v1Connections).toBe(2);
   });
 
-  test("confirms unseen slots by a side scan: its one stream is not given up for that", async () => {
+  test("confirms unseen slots over a new connection, even at the price of its stream", async () => {
     await using fake = new FakeLinks({ protocol: 1 });
     fake.target.unconfirmed = 3;
     const stream = await fake.start();
     scanNothing(stream);
     const second = await fake.network.connection(1);
+    expect(stream.isDestroyed).toBe(true);
     scanNothing(second);
+    await fake.heard("0 caught up", 2);
+    expect(fake.target.count("endScan 0 scan")).toBe(2);
+  });
+
+  test("a stream that comes late is not given up for the scan that was to stand in for it", async () => {
+    await using fake = new FakeLinks({
+      protocol: 1,
+      rescan: { catchUpOnlyMs: 60, sideMs: 150 },
+      times: { catchUpOnlyMs: 10 },
+    });
+    const stream = await fake.start();
+    scanNothing(stream);
+    await fake.heard("0 catch-up-only");
+    stream.receive(batch([put(1, 2)]));
+    await fake.heard("0 live", 2);
+    // By then the scan would have been long due.
+    scanNothing(await fake.network.connection(1));
     await fake.heard("0 side end scanned");
     expect(stream.isDestroyed).toBe(false);
-    expect(fake.target.calls).toContain("endScan 0 side");
   });
 
   test("scans by the clock, again and again", async () => {

@@ -33,7 +33,11 @@ describe("resident windows", () => {
     expect(file.window).toBe(last);
   });
 
-  test.each([[16, 4097, 8192], [16, 1_000_000, 1 << 20], [65_528, 10, 1024], [65_535, 3000, 1024], [24, 1, 4096]])(
+  test.each([[16, 4097, 8192], [16, 1_000_000, 1 << 20], [65_528, 10, 1024], [65_535, 3000, 1024], [
+    24,
+    1,
+    4096,
+  ]])(
     "records of %d bytes, %d of them: windows of %d whole records, at most 64 MiB",
     (recordBytes, recordCount, records) => {
       const { file } = openFake("resident", 0, recordBytes);

@@ -1,0 +1,515 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+
+import { parseAddress } from "../src/address.ts";
+import { errorWithCode } from "../src/error_code.ts";
+import { follow } from "../src/follow.ts";
+import { resolveFollowOptions } from "../src/follow_options.ts";
+import { Follower } from "../src/follower.ts";
+import { encodeError } from "../src/replication/protocol.ts";
+import { detectRuntime } from "../src/runtime/mod.ts";
+import type { Files, Runtime } from "../src/runtime/runtime.ts";
+import type { Change } from "../src/watch.ts";
+import { Followed, QUICK, TemporaryDirectory } from "./fakes/followed.ts";
+import { batch, del, infoFrame, keyOf, put, puts, valueOf } from "./fakes/leader_frames.ts";
+import { type Script, ScriptedLeader } from "./fakes/scripted_leader.ts";
+import { until } from "./harness/until.ts";
+
+const GOOD = batch(puts(3));
+const good: Script = (connection) => connection.scan([GOOD]);
+/** Nobody listens here: port 1 of loopback. */
+const NOBODY = "127.0.0.1:1";
+
+/** A directory that has followed once. */
+async function filled(path: string, script: Script = good): Promise<void> {
+  await using leader = await ScriptedLeader.start(script);
+  await using followed = await Followed.start(leader.address, path);
+  await followed.follower.caughtUp();
+}
+
+/** What a promise rejects with. */
+async function rejection(promise: Promise<unknown>): Promise<Error> {
+  const error = await promise.then(() => undefined, (reason) => reason);
+  if (error === undefined) throw new Error("Expected a rejection, but it resolved");
+  return error;
+}
+
+/** A follower whose files fail where they are told to. */
+async function withFiles(
+  leader: string,
+  dir: string,
+  change: (files: Files) => Partial<Files>,
+): Promise<Follower> {
+  const runtime = detectRuntime();
+  const files: Files = { ...runtime.files, ...change(runtime.files) };
+  const changed: Runtime = {
+    name: runtime.name,
+    version: runtime.version,
+    network: runtime.network,
+    process: runtime.process,
+    files,
+  };
+  return await Follower.start(
+    changed,
+    parseAddress(leader),
+    resolveFollowOptions({ dir, ...QUICK, connectTimeoutMs: 500 }),
+  );
+}
+
+describe("an existing directory", () => {
+  test("is served at once, without a leader", async () => {
+    using directory = new TemporaryDirectory();
+    await filled(directory.of("replica"));
+    const began = performance.now();
+    await using followed = await Followed.start(NOBODY, directory.of("replica"));
+    const { follower } = followed;
+    expect(performance.now() - began).toBeLessThan(1000);
+    expect(follower.get(keyOf(2))).toEqual(valueOf(1));
+    expect(follower.get(keyOf(9))).toBeUndefined();
+    expect(follower.lookup(keyOf(2))).toMatchObject({ found: "yes", freshAtMs: undefined });
+    await followed.shows("backing-off");
+    expect(follower.status()).toMatchObject({ keys: 3, complete: true, freshAtMs: null });
+    expect(follower.status().shards[0].error?.message).toContain("Cannot connect to 127.0.0.1:1: ");
+  });
+
+  test("catches up when the leader comes, and the key that moved is in one place", async () => {
+    using directory = new TemporaryDirectory();
+    await filled(directory.of("replica"));
+    await using leader = await ScriptedLeader.start((connection) => connection.destroy());
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    await until(() => leader.connections.length > 1, 2000);
+    leader.script = (connection) =>
+      connection.scan([batch([put(0), del(1, 2), put(2), put(3, 1, { key: 1, value: 7 })])]);
+    await followed.follower.caughtUp();
+    expect(leader.last.emptyState).toBe(false);
+    expect(followed.follower.get(keyOf(1))).toEqual(valueOf(7));
+    expect(followed.follower.size).toBe(3);
+  });
+
+  test("serves on after a stop-class error that comes later, until it is closed", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    const { follower } = followed;
+    await follower.caughtUp();
+    const changes = follower.watch();
+    const next = rejection(changes.next().then((change) => change.done ? undefined : changes.next()));
+    leader.script = (connection) => connection.send(infoFrame({ valueLength: 17 }));
+    leader.last.send(encodeError("events dropped, rescan required"));
+    const error = await rejection(follower.closed);
+    expect(error).toMatchObject({ name: "ShapeError", remedy: "stop" });
+    expect(error.message).toContain(`value length is 17 at ${leader.address}, and 16 in`);
+    expect(await next).toBe(error);
+    expect(await rejection(follower.caughtUp())).toBe(error);
+    expect(follower.get(keyOf(1))).toEqual(valueOf(1));
+    expect(follower.status()).toMatchObject({
+      phase: "stopped",
+      error: { message: error.message, remedy: "stop" },
+    });
+    expect(follower.status().shards[0].phase).toBe("stopped");
+    await follower.close();
+    expect(() => follower.get(keyOf(1))).toThrow("Cannot get: the follower is closed");
+  });
+
+  test("of another shape stops the follower, with both values", async () => {
+    using directory = new TemporaryDirectory();
+    await filled(directory.of("replica"));
+    await using leader = await ScriptedLeader.start((connection) =>
+      connection.send(infoFrame({ prefixBits: 4 }))
+    );
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    const error = await rejection(followed.follower.closed);
+    expect(error.name).toBe("ShapeError");
+    expect(error.message).toMatch(/4.*0|0.*4/);
+    expect(followed.follower.size).toBe(3);
+  });
+
+  test("a scan that was cut after the whole one leaves it complete, but not after the process is gone", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.of("replica");
+    await using leader = await ScriptedLeader.start(good);
+    {
+      await using followed = await Followed.start(leader.address, path);
+      await followed.follower.caughtUp();
+      leader.script = (connection) => connection.send(infoFrame(), batch([put(0, 2)]));
+      leader.last.send(encodeError("events dropped, rescan required"));
+      await until(() => followed.follower.get(keyOf(0))?.[0] === 2, 2000);
+      expect(followed.follower.status().complete).toBe(true);
+    }
+    await using again = await Followed.start(NOBODY, path);
+    expect(again.follower.status().complete).toBe(false);
+    expect(() => again.follower.get(keyOf(9))).toThrow(/incomplete|whole scan|not known/i);
+  });
+});
+
+describe("a fresh directory", () => {
+  test("resolves with the first ShardInfo, and says what it does not know", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => connection.send(infoFrame(), GOOD));
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    const { follower } = followed;
+    expect(leader.connections[0].emptyState).toBe(true);
+    await until(() => follower.has(keyOf(1)), 2000).catch(() => {});
+    expect(follower.lookup(keyOf(77)).found).toBe("unknown");
+    expect(follower.status()).toMatchObject({
+      complete: false,
+      freshAtMs: null,
+      protocol: 2,
+      shape: { keyLength: 8 },
+    });
+  });
+
+  test.each([
+    [
+      "nobody listens",
+      undefined,
+      /^Cannot learn the shape from 127\.0\.0\.1:1 within 80 ms: Cannot connect to /,
+    ],
+    ["nobody answers", () => {}, /within 80 ms: (it did not answer|The leader said nothing)/],
+  ] as [string, Script | undefined, RegExp][])("rejects in time where %s", async (_name, script, message) => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(script ?? good);
+    const address = script === undefined ? NOBODY : leader.address;
+    const began = performance.now();
+    const error = await rejection(Followed.start(address, directory.of("replica"), { connectTimeoutMs: 80 }));
+    expect(performance.now() - began).toBeLessThan(1000);
+    expect(error.name).toBe("ConnectionError");
+    expect(error.message).toMatch(message);
+    await filled(directory.of("replica"));
+  });
+
+  test("rejects by its signal, before, while it connects and while it waits; the lock is free then", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(() => {});
+    const reason = new Error("enough");
+    const before = AbortSignal.abort(reason);
+    expect(await rejection(Followed.start(leader.address, directory.of("replica"), { signal: before }))).toBe(
+      reason,
+    );
+    expect(existsSync(directory.of("replica"))).toBe(false);
+    const control = new AbortController();
+    const waiting = rejection(
+      Followed.start(leader.address, directory.of("replica"), { signal: control.signal }),
+    );
+    await until(() => leader.connections.length === 1, 2000);
+    control.abort(reason);
+    expect(await waiting).toBe(reason);
+    await leader.last.closed;
+    const atOnce = new AbortController();
+    const connecting = rejection(
+      Followed.start(leader.address, directory.of("replica"), { signal: atOnce.signal }),
+    );
+    atOnce.abort(reason);
+    expect(await connecting).toBe(reason);
+    await filled(directory.of("replica"));
+  });
+
+  test("the signal does nothing once it follows", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    const control = new AbortController();
+    await using followed = await Followed.start(leader.address, directory.of("replica"), {
+      signal: control.signal,
+    });
+    control.abort();
+    await followed.follower.caughtUp();
+    expect(followed.follower.size).toBe(3);
+  });
+
+  test.each([
+    [
+      "protocol version mismatch: leader 9, follower 2",
+      "ProtocolVersionError",
+      /is 9 at the leader, and 2 here/,
+    ],
+    ["invalid shard_id", "ShapeError", /the leader has no shard 0/],
+  ])("rejects at once on '%s'", async (answer, name, message) => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => connection.send(encodeError(answer)));
+    const error = await rejection(Followed.start(leader.address, directory.of("replica")));
+    expect(error.name).toBe(name);
+    expect(error.message).toMatch(message);
+  });
+
+  test("rejects with a ShardInfo that cannot be, once the time is over, saying both values", async () => {
+    using directory = new TemporaryDirectory();
+    const bad = infoFrame();
+    bad[10] = 40;
+    await using leader = await ScriptedLeader.start((connection) => connection.send(bad));
+    const error = await rejection(
+      Followed.start(leader.address, directory.of("replica"), { connectTimeoutMs: 80 }),
+    );
+    expect(error.message).toContain("slot_size is 40, but key_len 8 and value_len 16 need 32");
+  });
+});
+
+describe("caughtUp, closed, close", () => {
+  test("caughtUp waits for every shard", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) =>
+      connection.shard === 0
+        ? connection.scan([], { shardCount: 2 })
+        : connection.send(infoFrame({ shardCount: 2 }))
+    );
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    let isCaughtUp = false;
+    const caughtUp = followed.follower.caughtUp().then(() => isCaughtUp = true);
+    await followed.shows("live");
+    expect(isCaughtUp).toBe(false);
+    leader.script = (connection) => connection.scan([], { shardCount: 2 });
+    leader.connections[1].destroy();
+    await caughtUp;
+    await followed.follower.caughtUp();
+  });
+
+  test("close rejects who waits, resolves closed, ends watches, and is the same twice", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => connection.send(infoFrame()));
+    const { follower } = await Followed.start(leader.address, directory.of("replica"));
+    const waiting = rejection(follower.caughtUp());
+    const watched = follower.watch().next();
+    const [first, second] = [follower.close(), follower.close()];
+    expect(first).toBe(second);
+    expect(await first).toEqual([]);
+    expect((await waiting).name).toBe("ClosedError");
+    expect(await rejection(follower.caughtUp())).toMatchObject({ name: "ClosedError", remedy: "stop" });
+    expect(await watched).toEqual({ done: true, value: undefined });
+    await follower.closed;
+    expect(follower.status().phase).toBe("stopped");
+    await leader.last.closed;
+  });
+
+  test.each(["connecting", "greeting", "catching-up", "live"])(
+    "close from within the news of phase %s",
+    async (phase) => {
+      using directory = new TemporaryDirectory();
+      await filled(directory.of("replica"));
+      await using leader = await ScriptedLeader.start((connection) =>
+        connection.index === 0 && phase === "connecting" ? connection.destroy() : connection.scan([GOOD])
+      );
+      let closing: Promise<number[]> | undefined;
+      const followed = await Followed.start(leader.address, directory.of("replica"), {
+        onEvent: (event) => {
+          if (event.type === "phase" && event.phase === phase) closing ??= followed.follower.close();
+        },
+      });
+      await until(() => closing !== undefined, 2000);
+      expect(await closing).toEqual([]);
+      await followed.follower.closed;
+    },
+  );
+
+  test("a second follower of one directory is locked out, and harms nothing", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    const error = await rejection(Followed.start(leader.address, directory.of("replica")));
+    expect(error).toMatchObject({ name: "LockedError", remedy: "stop" });
+    expect(error.message).toContain(`process ${detectRuntime().process.pid}`);
+    await followed.follower.caughtUp();
+  });
+
+  test("wrong options are refused before anything is touched", async () => {
+    using directory = new TemporaryDirectory();
+    const dir = directory.of("replica");
+    expect((await rejection(follow("nowhere", { dir }))).name).toBe("UsageError");
+    expect((await rejection(follow("localhost:1", { dir, nudgeMs: -1 }))).message).toContain("nudgeMs is -1");
+    expect(existsSync(dir)).toBe(false);
+  });
+});
+
+describe("what is shown", () => {
+  test("status is JSON, in every state", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    const followed = await Followed.start(leader.address, directory.of("replica"));
+    const safe = () => {
+      const status = followed.follower.status();
+      expect(JSON.parse(JSON.stringify(status))).toEqual(status);
+      return status;
+    };
+    safe();
+    await followed.follower.caughtUp();
+    const live = safe();
+    expect(live).toMatchObject({
+      keys: 3,
+      complete: true,
+      error: null,
+      v1Connections: 0,
+      leader: leader.address,
+    });
+    expect(live.shards[0]).toMatchObject({
+      slots: { total: 64, occupied: 3, deleted: 0, free: 61, unverified: 0 },
+      applied: { occupied: 3, deleted: 0, reset: 0 },
+      connections: 1,
+      scans: { whole: 1, side: 0 },
+      received: { batches: 1, events: 3 },
+    });
+    expect(live.freshAtMs).toBeGreaterThanOrEqual(live.startedAtMs);
+    expect(live.longestSliceMs).toBeLessThan(100);
+    await followed.follower.close();
+    safe();
+  });
+
+  test("reads go on while a scan is applied, and its position is shown", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(async (connection) => {
+      connection.send(infoFrame({ slotCount: 1024 }), batch(puts(256)));
+      await connection.acked(1);
+    });
+    await using followed = await Followed.start(leader.address, directory.of("replica"), { partial: true });
+    await until(() => followed.follower.size === 256, 2000);
+    expect(followed.follower.status().shards[0].scan).toEqual({ position: 256, slots: 1024 });
+    expect(followed.follower.get(keyOf(255))).toEqual(valueOf(1));
+    expect(followed.follower.get(keyOf(256))).toBeUndefined();
+    expect([...followed.follower.entries()]).toHaveLength(256);
+  });
+
+  test("fresh is as of the last frame while live, and stays through a lost link", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    await followed.shows("live");
+    const first = followed.follower.status().freshAtMs!;
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    leader.last.send(batch([put(7, 3)]));
+    await until(() => followed.follower.status().freshAtMs! > first, 2000);
+    const fresh = followed.follower.status().freshAtMs;
+    leader.script = (connection) => connection.destroy();
+    leader.last.destroy();
+    await followed.shows("backing-off");
+    expect(followed.follower.status().freshAtMs).toBe(fresh);
+    expect(followed.follower.lookup(keyOf(7)).freshAtMs).toBe(fresh!);
+  });
+
+  test("a watch sees what the stream brings", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    await followed.shows("live");
+    const seen: Change[] = [];
+    const changes = followed.follower.watch();
+    leader.last.send(batch([put(1, 5), del(2, 5)]));
+    while (seen.length < 2) seen.push((await changes.next()).value as Change);
+    expect(seen.map((change) => change.type)).toEqual(["put", "delete"]);
+  });
+});
+
+describe("nudges", () => {
+  test("are slower where there are more shards, also in a directory that was just made", async () => {
+    using directory = new TemporaryDirectory();
+    const shardCount = 200;
+    await using leader = await ScriptedLeader.start((connection) =>
+      connection.scan([], { shardCount, slotCount: 1 })
+    );
+    await using followed = await Followed.start(leader.address, directory.of("replica"), {
+      nudgeMs: 2,
+      times: { silenceMs: 4000, greetingMs: 4000 },
+    });
+    await followed.follower.caughtUp();
+    const last = leader.last;
+    const beats = () => last.received.filter((name) => name === "Heartbeat").length;
+    const before = beats();
+    await until(() => beats() > before, 2000);
+    const [first, began] = [beats(), performance.now()];
+    await until(() => beats() >= first + 4, 3000);
+    // 50 ms each; with the interval of one shard it would be 2.
+    expect(performance.now() - began).toBeGreaterThan(120);
+  });
+});
+
+describe("a disk that refuses", () => {
+  /** Files that fail the next writes, or syncs, of a data file. */
+  function failing(of: { writes?: number; syncs?: number }, code: string): (files: Files) => Partial<Files> {
+    const data = new Set<number>();
+    return (files) => ({
+      open: (path, mode) => {
+        const file = files.open(path, mode);
+        if (path.endsWith("fixed.data")) data.add(file);
+        return file;
+      },
+      close: (file) => {
+        data.delete(file);
+        files.close(file);
+      },
+      write: (file, bytes, at, length, position) => {
+        // Slots, not headers.
+        if (position >= 4096 && data.has(file) && of.writes !== undefined && of.writes-- > 0) {
+          throw errorWithCode("no", code);
+        }
+        files.write(file, bytes, at, length, position);
+      },
+      sync: (file) => {
+        if (data.has(file) && of.syncs !== undefined && of.syncs-- > 0) {
+          return Promise.reject(errorWithCode("no", code));
+        }
+        return files.sync(file);
+      },
+    });
+  }
+
+  test.each([["ENOSPC", 1], ["EIO", 3]])(
+    "%s at %d writes: it says so, backs off, and loses nothing",
+    async (code, writes) => {
+      using directory = new TemporaryDirectory();
+      const path = directory.of("replica");
+      await using leader = await ScriptedLeader.start(good);
+      {
+        await using follower = await withFiles(leader.address, path, failing({ writes }, code));
+        await until(() => follower.status().shards[0]?.error !== null, 2000);
+        const { error } = follower.status().shards[0];
+        expect(error?.message).toMatch(new RegExp(`^Cannot write .*fixed\\.data: .*\\(${code}\\)$`));
+        expect(error?.remedy).toBe("reconnect");
+        expect(follower.get(keyOf(1))).toEqual(valueOf(1));
+        await follower.caughtUp();
+        expect(follower.status().shards[0].error).toBeNull();
+      }
+      await using again = await Followed.start(NOBODY, path);
+      expect([...again.follower.entries()].map(([, value]) => value)).toEqual([1, 1, 1].map(valueOf));
+      expect(again.follower.status()).toMatchObject({ complete: true });
+    },
+  );
+
+  test("a sync that fails while live is shown until one succeeds", async () => {
+    using directory = new TemporaryDirectory();
+    await filled(directory.of("replica"));
+    const of = { syncs: 0 };
+    const runtime = detectRuntime();
+    await using leader = await ScriptedLeader.start(good);
+    const files: Files = { ...runtime.files, ...failing(of, "EIO")(runtime.files) };
+    await using follower = await Follower.start(
+      {
+        name: runtime.name,
+        version: runtime.version,
+        network: runtime.network,
+        process: runtime.process,
+        files,
+      },
+      parseAddress(leader.address),
+      resolveFollowOptions({ ...QUICK, dir: directory.of("replica"), sync: 5 }),
+    );
+    await follower.caughtUp();
+    of.syncs = 2;
+    leader.last.send(batch([put(1, 9)]));
+    await until(() => follower.status().shards[0].error !== null, 2000);
+    expect(follower.status().shards[0].error?.message).toContain("(EIO)");
+    await until(() => follower.status().shards[0].error === null, 2000);
+    expect(follower.get(keyOf(1))).toEqual(valueOf(9));
+    expect(follower.status().shards[0].syncedAtMs).not.toBeNull();
+  });
+
+  test("a directory that cannot be made rejects, and the lock is free", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    const full = (files: Files): Partial<Files> => ({
+      rename: (from, to) => {
+        if (to.endsWith("db.meta")) throw errorWithCode("no", "ENOSPC");
+        files.rename(from, to);
+      },
+    });
+    const error = await rejection(withFiles(leader.address, directory.of("replica"), full));
+    expect(error.name).toBe("StorageError");
+    expect(error.message).toContain("ENOSPC");
+    await filled(directory.of("replica"));
+  });
+});
