@@ -63,6 +63,8 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
   requireOption(sync === "none" || sync === "batch" || sync > 0, "sync", sync, "none, batch or ms above 0");
   requireOption(nudgeMs === false || nudgeMs > 0, "nudgeMs", nudgeMs, "false or ms above 0");
   requireOption(rescanMs === false || rescanMs > 0, "rescanMs", rescanMs, "false or ms above 0");
+  const { connectTimeoutMs = 30_000 } = options;
+  requireOption(connectTimeoutMs > 0, "connectTimeoutMs", connectTimeoutMs, "ms above 0");
   requireOption(divergenceLimit >= 0 && divergenceLimit <= 1, "divergenceLimit", divergenceLimit, "0 to 1");
   const { protocol = "auto", onDivergence = "guard" } = options;
   requireOption(
@@ -86,7 +88,7 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
     rescanMs,
     onDivergence,
     divergenceLimit,
-    connectTimeoutMs: options.connectTimeoutMs ?? 30_000,
+    connectTimeoutMs,
     partial: options.partial ?? false,
     signal: options.signal,
     onEvent: options.onEvent ?? (() => {}),

@@ -11,7 +11,7 @@ import { Links, type LinksListener } from "./replication/links.ts";
 import type { Address, Runtime } from "./runtime/runtime.ts";
 import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus } from "./status.ts";
 import type { DirectoryLock } from "./storage/dir_lock.ts";
-import { TimeSlice } from "./time_slice.ts";
+import { LONGEST_TIMEOUT_MS, TimeSlice } from "./time_slice.ts";
 import { type Change, type ResyncReason, WatchHub, type WatchOptions } from "./watch.ts";
 
 /** Bytes that may wait for a store that is busy, per shard. */
@@ -120,6 +120,10 @@ export class Follower implements AsyncDisposable {
         pid: runtime.process.pid,
       });
       const follower = new Follower(runtime, address, options, { lock, directory });
+      if (options.signal?.aborted) {
+        await follower.close();
+        throw options.signal.reason;
+      }
       follower.#begin();
       if (directory === undefined) await follower.#learnShape();
       return follower;
@@ -258,7 +262,8 @@ export class Follower implements AsyncDisposable {
     const { connectTimeoutMs, signal } = this.#options;
     const created = this.#created.wait();
     const abort = () => this.#created.reject(signal!.reason);
-    const timer = setTimeout(() => this.#created.reject(this.#noShapeError()), connectTimeoutMs);
+    const timeoutMs = Math.min(connectTimeoutMs, LONGEST_TIMEOUT_MS);
+    const timer = setTimeout(() => this.#created.reject(this.#noShapeError()), timeoutMs);
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort);
     try {

@@ -33,7 +33,7 @@ export class OwnSource implements ReplicationSource {
     const meta = shard.metas.get(at.slot);
     if (meta === 0) return;
     const status = statusOf(meta);
-    if (status === FREE || shard.unverified.has(at.slot)) {
+    if (status === FREE || (status === OCCUPIED && !isTrusted(shard, at.slot))) {
       if (wants.resets) encoder.addReset(at.slot, packMeta(versionOf(meta), FREE));
     } else if (status === OCCUPIED) {
       const keyAt = shard.file.at(at.slot) + SLOT_HEADER_BYTES;
@@ -58,4 +58,10 @@ export class OwnSource implements ReplicationSource {
   #shard(id: number): Shard {
     return this.#directory.store.shards[id];
   }
+}
+
+/** Whether an OCCUPIED slot holds what was put there. Of a file that is not in memory each read must show it. */
+function isTrusted(shard: Shard, slot: number): boolean {
+  if (shard.unverified.has(slot)) return false;
+  return shard.file.kind === "resident" || shard.crcMatches(slot);
 }

@@ -5,9 +5,9 @@
 import { Directory, type DirectoryOptions } from "./directory/directory.ts";
 import { CursorFile } from "./directory/cursor_file.ts";
 import { SyncTimer } from "./directory/sync_timer.ts";
-import { ConnectionError } from "./errors.ts";
+import { ClosedError, ConnectionError, ProtocolError } from "./errors.ts";
 import { applyEvents } from "./fixed/apply.ts";
-import { checkShape, FileName, requireSameShape } from "./fixed/layout.ts";
+import { checkShape, FileName, requireSameShape, slotSize } from "./fixed/layout.ts";
 import { finishScan, forgetSuspects, settleDuplicates, suspectUnseen } from "./fixed/scan_end.ts";
 import type { Shard } from "./fixed/shard.ts";
 import type { Store } from "./fixed/store.ts";
@@ -20,6 +20,11 @@ import type { TimeSlice } from "./time_slice.ts";
 
 /** `none` leaves it to the system, `batch` before each Ack, a number every so many ms. */
 export type SyncPolicy = "none" | "batch" | number;
+
+/** Slots that a leader can make a shard hold: a count over it is damage, not data. */
+export const MOST_SLOTS = 2 ** 28;
+/** Bytes of a shard's slots, likewise; a resident shard lies in memory. */
+export const MOST_SHARD_BYTES = { resident: 2 ** 34, positional: 2 ** 40 };
 
 /** What a target is made with. */
 export interface ReplicaTargetOptions {
@@ -58,6 +63,7 @@ export class ReplicaTarget implements ReplicationTarget {
   readonly #states: ShardState[] = [];
   #directory: Directory | undefined;
   #creating: Promise<void> | undefined;
+  #isClosed = false;
 
   /** A target over an open directory, or over one that the first ShardInfo creates. */
   constructor(options: ReplicaTargetOptions, directory: Directory | undefined) {
@@ -93,6 +99,7 @@ export class ReplicaTarget implements ReplicationTarget {
   }
 
   async beginScan(id: number, source: "scan" | "side", leader: Shape & { slotCount: number }): Promise<void> {
+    this.#requireRoom(id, leader.slotCount, leader);
     await this.#requireDirectory(leader);
     const directory = this.#directory!;
     const shard = this.#shard(id);
@@ -109,7 +116,20 @@ export class ReplicaTarget implements ReplicationTarget {
   }
 
   async grow(shard: number, slotCount: number): Promise<void> {
+    this.#requireRoom(shard, slotCount, this.#directory!.shape);
     await this.#directory!.grow(shard, slotCount);
+  }
+
+  /** The leader says how much there is to hold: it is not believed beyond a limit. */
+  #requireRoom(id: number, slotCount: number, shape: Shape): void {
+    const bytes = slotCount * slotSize(shape);
+    const most = MOST_SHARD_BYTES[this.#options.directory.storage];
+    const problem = slotCount > MOST_SLOTS
+      ? `slot_count is ${slotCount}, the limit is ${MOST_SLOTS}`
+      : bytes > most
+      ? `${slotCount} slots are ${bytes} bytes, the limit is ${most}`
+      : undefined;
+    if (problem !== undefined) throw new ProtocolError(`Cannot make room for shard ${id}: ${problem}`);
   }
 
   apply(id: number, events: SlotEvents, source: EventSource): number {
@@ -152,6 +172,7 @@ export class ReplicaTarget implements ReplicationTarget {
 
   /** Stops the timers, saves the cursors, closes the directory. Answers the shards that stay dirty. */
   async close(limitMs: number): Promise<number[]> {
+    this.#isClosed = true;
     await this.#creating?.catch(() => {});
     for (const { cursor, sync } of this.#states) {
       sync.stop();
@@ -182,6 +203,7 @@ export class ReplicaTarget implements ReplicationTarget {
   /** The store, made or checked by the leader's shape. Shard 0 comes first, but its connection may be lost midway. */
   async #requireDirectory(leader: Shape): Promise<void> {
     await this.#creating?.catch(() => {});
+    if (this.#isClosed) throw new ClosedError("Cannot scan: the replica is closed");
     if (this.#directory === undefined) {
       this.#creating = this.#create(leader);
       await this.#creating;

@@ -33,6 +33,9 @@ export class TimeSlice {
   }
 }
 
+/** The longest wait that setTimeout keeps: over it, it fires at once. */
+export const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
 /** Resolves in the next turn of the event loop. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

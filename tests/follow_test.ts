@@ -168,6 +168,21 @@ test("a huge Error text is cut, and cannot control a terminal", async () => {
   expect(errors[0]).not.toMatch(/\p{Cc}/u);
 });
 
+test("a ShardInfo with more slots than can be is refused before anything is made for it", async () => {
+  using directory = new TemporaryDirectory();
+  await using leader = await ScriptedLeader.start((connection) =>
+    connection.index === 0
+      ? connection.send(infoFrame({ slotCount: 4_294_967_295 }))
+      : connection.scan([GOOD])
+  );
+  await using followed = await Followed.start(leader.address, directory.of("replica"));
+  await followed.follower.caughtUp();
+  expect(followed.errors).toEqual([
+    "ProtocolError: Cannot make room for shard 0: slot_count is 4294967295, the limit is 268435456",
+  ]);
+  expect(followed.follower.status().shards[0].slots.total).toBe(64);
+});
+
 test("an Error frame right before a reset", async () => {
   using directory = new TemporaryDirectory();
   await using leader = await ScriptedLeader.start(async (connection) => {
@@ -236,4 +251,102 @@ test("a leader that is stopped in mid-scan and says CaughtUp is not caught up", 
   expect(shards[0].scans.whole).toBe(0);
   expect(followed.follower.lookup(keyOf(1)).found).toBe("yes");
   expect(followed.follower.lookup(keyOf(9)).found).toBe("unknown");
+});
+
+describe("protocol 1", () => {
+  /** Speaks protocol 1 alone, as armdb 0.1 does. */
+  const mismatch = (version: number) =>
+    encodeError(`protocol version mismatch: leader 1, follower ${version}`);
+
+  test("is found by itself; without a stream, scans keep the copy fresh, and nothing else is sent", async () => {
+    using directory = new TemporaryDirectory();
+    let value = 1;
+    await using leader = await ScriptedLeader.start((connection) =>
+      connection.version === 1
+        ? connection.scan([batch([put(0, value, { value })])])
+        : connection.send(mismatch(connection.version))
+    );
+    await using followed = await Followed.start(leader.address, directory.of("replica"), {
+      rescanMs: 40,
+      times: { catchUpOnlyMs: 30 },
+    });
+    const { follower } = followed;
+    await follower.caughtUp();
+    for (value = 2; value < 5; value++) await until(() => follower.get(keyOf(0))?.[0] === value, 2000);
+    await until(() => follower.status().phase === "catch-up-only", 2000);
+    const { protocol, v1Connections, freshAtMs, phase } = follower.status();
+    expect({ protocol, phase }).toEqual({ protocol: 1, phase: "catch-up-only" });
+    expect(v1Connections).toBeGreaterThan(2);
+    expect(v1Connections).toBeLessThanOrEqual(leader.connections.length - 1);
+    expect(Date.now() - freshAtMs!).toBeLessThan(2000);
+    const sent = leader.connections.flatMap((connection) => connection.received);
+    expect([...new Set(sent)].sort()).toEqual(["Ack", "SyncRequest"]);
+    expect(follower.status().error).toBeNull();
+  });
+
+  test("a stream that comes late in a burst keeps going, with one Ack a batch", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => connection.scan([GOOD]));
+    await using followed = await Followed.start(leader.address, directory.of("replica"), { protocol: 1 });
+    await followed.shows("catch-up-only");
+    for (let version = 2; version < 22; version++) leader.last.send(batch([put(1, version)]));
+    await until(() => followed.follower.get(keyOf(1))?.[0] === 21, 2000);
+    await leader.last.acked(21);
+    expect(followed.phases().at(-1)).toBe("live");
+    expect(leader.connections).toHaveLength(1);
+    expect(leader.last.received.filter((name) => name === "Heartbeat")).toEqual([]);
+  });
+});
+
+describe("a leader that was replaced", () => {
+  const ours = batch(puts(40, { version: 9 }));
+  const younger = batch(puts(40, { version: 2 }));
+
+  test("is held off beyond the limit: the copy is served on, status says so, a rescan may try again", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => connection.scan([ours]));
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    const { follower } = followed;
+    await followed.shows("live");
+    leader.script = (connection) => connection.scan([younger]);
+    leader.last.destroy();
+    await followed.shows("diverged");
+    const error = await follower.caughtUp().then(() => undefined, (reason) => reason);
+    expect(error).toMatchObject({ name: "DivergedError", remedy: "stop" });
+    expect(error.message).toMatch(/contradicts shard 0 in 17 of 17 slots \(17 older, .*limit is 16/);
+    expect(follower.get(keyOf(39))).toEqual(valueOf(9));
+    expect(follower.status()).toMatchObject({ phase: "diverged", error: null });
+    expect(follower.status().shards[0]).toMatchObject({ diverged: 16, error: { remedy: "stop" } });
+    leader.script = (connection) => connection.scan([batch(puts(40, { version: 10 }))]);
+    follower.rescan();
+    await followed.shows("live", 2);
+    expect(follower.get(keyOf(0))).toEqual(valueOf(10));
+    await follower.caughtUp();
+  });
+
+  test("is taken as it is with onDivergence accept", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => connection.scan([ours]));
+    await using followed = await Followed.start(leader.address, directory.of("replica"), {
+      onDivergence: "accept",
+    });
+    await followed.shows("live");
+    leader.script = (connection) => connection.scan([younger]);
+    leader.last.destroy();
+    await followed.shows("live", 2);
+    expect(followed.follower.get(keyOf(39))).toEqual(valueOf(2));
+    expect(followed.follower.status().shards[0].diverged).toBe(40);
+  });
+
+  test("by an empty one: the keys go only after a second scan found them absent too", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => connection.scan([GOOD]));
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    await followed.shows("live");
+    leader.script = (connection) => connection.scan([]);
+    leader.last.destroy();
+    await until(() => followed.follower.size === 0, 2000);
+    expect(leader.connections).toHaveLength(3);
+    expect(followed.follower.status().shards[0].ends).toEqual({ closed: 1, rescan: 1 });
+  });
 });

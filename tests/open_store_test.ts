@@ -7,7 +7,8 @@ import {
   SlotcaskError,
   UsageError,
 } from "../src/errors.ts";
-import { CLEAN_FLAG_AT, HEADER_BYTES } from "../src/fixed/layout.ts";
+import { crc32 } from "../src/fixed/crc32.ts";
+import { CLEAN_FLAG_AT, HEADER_BYTES, sealSidecar } from "../src/fixed/layout.ts";
 import { openStore, OwnStore, type StoreOptions } from "../src/open_store.ts";
 import { detectRuntime } from "../src/runtime/mod.ts";
 import { isLocked } from "../src/storage/dir_lock.ts";
@@ -139,6 +140,66 @@ describe.each(STORAGE_KINDS)("openStore, %s", (storage) => {
       const again = await open(undefined, { storage });
       expect(again.get(filled(keyLength, 7))).toEqual(filled(valueLength, 9));
       expect(again.get(filled(keyLength, 8))).toBeUndefined();
+    },
+  );
+});
+
+describe("the sidecar", () => {
+  const path = () => `${directory}/shard_000/fixed.versions`;
+
+  /** A closed store of keys 1 and 2 in slots 0 and 1. */
+  async function closedStore(): Promise<Uint8Array> {
+    const store = await open(SHAPE);
+    store.put(key(1), filled(16, 1));
+    store.put(key(2), filled(16, 2));
+    await store.close();
+    return files.readFile(path())!;
+  }
+
+  function overwrite(path: string, bytes: Uint8Array, position = 0): void {
+    const file = files.open(path, "create");
+    files.write(file, bytes, 0, bytes.length, position);
+    files.close(file);
+  }
+
+  /** The sidecar, sealed again, with a DELETED slot 1 of version 2. */
+  function withoutKey2(sidecar: Uint8Array): Uint8Array {
+    const bytes = sidecar.slice();
+    bytes.set([0x0a, 0, 0, 0], 4);
+    sealSidecar(bytes, slotCount(), crc32(bytes, 0, slotCount() * 4));
+    return bytes;
+  }
+
+  test("of a clean file is believed", async () => {
+    overwrite(path(), withoutKey2(await closedStore()));
+    const store = await open();
+    expect([store.has(key(1)), store.has(key(2))]).toEqual([true, false]);
+  });
+
+  test("of a file that was not closed is not: the slots are read", async () => {
+    overwrite(path(), withoutKey2(await closedStore()));
+    overwrite(`${directory}/shard_000/fixed.data`, Uint8Array.of(0), CLEAN_FLAG_AT);
+    const store = await open();
+    expect([store.has(key(1)), store.has(key(2))]).toEqual([true, true]);
+  });
+
+  test.each(["missing", "short", "long", "miscounted", "damaged"])(
+    "that is %s is not: the slots are read",
+    async (how) => {
+      const sidecar = withoutKey2(await closedStore());
+      files.remove(path());
+      if (how === "short") overwrite(path(), sidecar.slice(0, -1));
+      if (how === "long") overwrite(path(), Uint8Array.of(...sidecar, 0));
+      if (how === "damaged") overwrite(path(), sidecar.map((byte, i) => i === 9 ? byte ^ 1 : byte));
+      if (how === "miscounted") {
+        sealSidecar(sidecar, slotCount(), 0);
+        new DataView(sidecar.buffer).setUint32(sidecar.length - 8, 3, true);
+        overwrite(path(), sidecar);
+      }
+      const store = await open();
+      expect([store.size, store.get(key(2))]).toEqual([2, filled(16, 2)]);
+      await store.close();
+      expect(data()[CLEAN_FLAG_AT]).toBe(1);
     },
   );
 });

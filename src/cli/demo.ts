@@ -11,7 +11,7 @@ import { DEMO_SHAPE, DemoTraffic } from "./demo_traffic.ts";
 import { choice, optionalNumber } from "./flags.ts";
 import { LiveView } from "./live_view.ts";
 import { LOG_FORMATS } from "./log.ts";
-import { formatCount, plural } from "./progress.ts";
+import { plural } from "./progress.ts";
 import { serve } from "./serve.ts";
 import { type StopRequest, withStopRequest } from "./stop_signal.ts";
 
@@ -54,7 +54,7 @@ export const command: Command = {
         view.end();
         files.remove(dir);
       }
-      tell(view, `The demo is over: ${verdict}. Its directory is removed.`);
+      tell(view, `Over: ${verdict}; their directory is removed.`);
       return ExitCode.done;
     });
   },
@@ -93,7 +93,7 @@ async function runDemo(parts: DemoParts): Promise<string> {
 
 function introduce({ view, dir, seconds }: DemoParts, store: OwnStore, address: string): void {
   const say = (text: string) => tell(view, text);
-  say("Slotcask demo: a leader and a follower of it, in one process, over a real socket.");
+  say("Slotcask demo: a leader and its follower, in one process, over a real socket.");
   say(`  leader    ${plural(store.size, "key")}, about 2,000 changes a second, at ${address}`);
   say(`  follower  its own copy of them, in ${dir}/replica`);
   say(seconds === undefined ? "Press Ctrl-C to stop." : `It ends after ${seconds} s.`);
@@ -130,8 +130,8 @@ async function judge(
     throw new ConnectionError(`Cannot end the demo well: ${difference}`);
   }
   return difference === undefined
-    ? `leader and follower hold the same ${formatCount(store.size)} keys and values`
-    : "it was stopped while changes were on their way";
+    ? `leader and follower hold the same ${plural(store.size, "key")}`
+    : "leader and follower were stopped while changes were on their way";
 }
 
 /** How the copy differs from the leader's data; undefined where it is live and equal. */

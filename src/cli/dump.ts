@@ -46,11 +46,11 @@ async function run(args: string[], context: CliContext): Promise<number> {
   const directory = await openToRead(context, path);
   try {
     const live = isLocked(context.runtime.files, path);
-    const untrusted = live ? await rereadUnverified(directory.store) : countUnverified(directory.store);
+    if (live) await rereadUnverified(directory.store);
     const dump = (write: (chunk: Uint8Array) => void) => dumpStore(directory.store, write, { format });
     const result = out === undefined ? await dump(writeText(context)) : await dumpToFile(context, out, dump);
     if (live) context.err("live: a process holds this directory and may have written while it was read\n");
-    warn(context, untrusted, result);
+    warn(context, countUnverified(directory.store), result);
     return ExitCode.done;
   } finally {
     await directory.close(0);
@@ -79,6 +79,10 @@ async function dumpToFile(
   dump: (write: (chunk: Uint8Array) => void) => Promise<DumpResult>,
 ): Promise<DumpResult> {
   const file = new OutputFile(runtime.files, path);
+  const release = runtime.process.onStopSignal(() => {
+    file.abandon();
+    runtime.process.exit(ExitCode.forced);
+  });
   try {
     const result = await dump((chunk) => file.write(chunk));
     file.finish();
@@ -86,6 +90,8 @@ async function dumpToFile(
   } catch (error) {
     file.abandon();
     throw error;
+  } finally {
+    release();
   }
 }
 

@@ -29,7 +29,7 @@ const EXPLANATIONS: Partial<Record<Phase, string>> = {
 export interface FollowLogOptions {
   /** A clock, in ms. */
   now(): number;
-  /** Whether the good phases are told by other means: a progress bar. */
+  /** Whether phases are told by other means, a live screen: then only those that need explaining are written. */
   quiet: boolean;
 }
 
@@ -64,7 +64,7 @@ export class FollowLog {
     }
     const explanation = EXPLANATIONS[phase];
     const text = explanation === undefined ? phase : `${phase}: ${explanation}`;
-    this.#log(this.#quiet && level === "info" ? "debug" : level, text, shard);
+    this.#log(this.#quiet && explanation === undefined ? "debug" : level, text, shard);
   }
 
   #ended(shard: number, reason: string, error: Error | undefined): void {

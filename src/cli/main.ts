@@ -1,16 +1,17 @@
 /** The program `slotcask`: finds the command, and turns errors into one line and an exit code. */
 
 import { UsageError } from "../errors.ts";
-import { detectRuntime } from "../runtime/mod.ts";
+import { detectRuntime, type Runtime } from "../runtime/mod.ts";
 import { type CliContext, ExitCode } from "./command.ts";
 import { commands } from "./commands.ts";
-import { reportFailure } from "./failure.ts";
+import { failureLine, reportFailure } from "./failure.ts";
 import { programHelp } from "./help.ts";
 import { VERSION } from "./version.ts";
 
 /** Runs the program with the process's arguments and ends the process. */
 export async function main(): Promise<void> {
-  const runtime = detectRuntime();
+  const runtime = runtimeOrNone();
+  if (runtime === undefined) return;
   const { process } = runtime;
   const code = await run(process.args, {
     runtime,
@@ -19,6 +20,18 @@ export async function main(): Promise<void> {
     err: (text) => process.writeErr(text),
   });
   process.exit(code);
+}
+
+/** The runtime; where this is none of ours (Node), says so and leaves it to end by itself. */
+function runtimeOrNone(): Runtime | undefined {
+  try {
+    return detectRuntime();
+  } catch (error) {
+    console.error(`slotcask: ${failureLine(error)}`);
+    const { process } = globalThis as { process?: { exitCode?: number } };
+    if (process !== undefined) process.exitCode = ExitCode.refused;
+    return undefined;
+  }
 }
 
 /** Runs the program with these arguments; answers the exit code. */

@@ -14,6 +14,7 @@ export class OutputFile {
   readonly #path: string;
   readonly #file: FileDescriptor;
   #length = 0;
+  #isAbandoned = false;
 
   /** Begins a file. Throws UsageError for a path that must not be written, and StorageError. */
   constructor(files: Files, path: string) {
@@ -39,8 +40,10 @@ export class OutputFile {
     this.#files.close(this.#file);
   }
 
-  /** Gives it up. */
+  /** Gives it up. The second time it does nothing. */
   abandon(): void {
+    if (this.#isAbandoned) return;
+    this.#isAbandoned = true;
     this.#files.close(this.#file);
     this.#files.remove(this.#temporary);
   }

@@ -129,10 +129,12 @@ class Keys {
   }
 
   async #addShard(shard: Shard, slice: TimeSlice): Promise<void> {
+    // Without equal keys there is nothing to look up; the CRC is checked when a slot is written out.
+    const serves = shard.index.duplicates === 0 ? isVerified : servesKey;
     for (let first = 0; first < shard.slotCount;) {
       const end = first + loadStep(shard, first);
       for (let slot = first; slot < end; slot++) {
-        if (servesKey(shard, slot)) this.#add(shard, slot);
+        if (serves(shard, slot)) this.#add(shard, slot);
       }
       if (slice.isOver) await slice.yield();
       first = end;
@@ -147,6 +149,10 @@ class Keys {
     this.shards[this.count] = shard.id;
     this.slots[this.count++] = slot;
   }
+}
+
+function isVerified(shard: Shard, slot: number): boolean {
+  return statusOf(shard.metas.get(slot)) === OCCUPIED && !shard.unverified.has(slot);
 }
 
 /** A resident file is not read again: its bytes are of the moment at which their CRCs were checked. */

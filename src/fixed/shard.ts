@@ -73,6 +73,8 @@ export class Shard implements KeySource {
   /** Bytes of a value. */
   readonly valueLength: number;
   readonly #key: Uint8Array;
+  /** A slot that the index asked about and that is not what it was, or -1. */
+  #badSlot = -1;
 
   /** A shard over an open file whose metas and index are still empty: see `recover.ts`. */
   constructor(readonly id: number, readonly shape: Shape, readonly file: SlotFile) {
@@ -95,7 +97,10 @@ export class Shard implements KeySource {
   /** See {@link KeySource}. */
   slotHasKey(slot: number, bytes: Uint8Array, at: number): boolean {
     const offset = this.file.at(slot) + SLOT_HEADER_BYTES;
-    return equalBytes(this.file.window, offset, bytes, at, this.keyLength);
+    if (equalBytes(this.file.window, offset, bytes, at, this.keyLength)) return true;
+    // The hash fits and the key does not: two keys of one hash are far rarer than a key that went bad on disk.
+    if (this.file.kind !== "resident" && !this.crcMatches(slot)) this.#badSlot = slot;
+    return false;
   }
 
   /**
@@ -104,10 +109,15 @@ export class Shard implements KeySource {
    * A file that is not in memory is checked at each read; a slot that fails is quarantined.
    */
   find(hash: number, key: Uint8Array, at = 0): number {
+    if (this.file.kind === "resident") return this.index.find(hash, key, at);
     for (;;) {
+      this.#badSlot = -1;
       const slot = this.index.find(hash, key, at);
-      if (slot < 0 || this.file.kind === "resident" || this.crcMatches(slot)) return slot;
-      this.quarantine(slot, hash, key, at);
+      if (this.#badSlot < 0) {
+        if (slot < 0 || this.crcMatches(slot)) return slot;
+        this.#badSlot = slot;
+      }
+      this.quarantine(this.#badSlot, hash, key, at);
     }
   }
 
@@ -166,7 +176,8 @@ export class Shard implements KeySource {
     const key = this.#key;
     for (let i = 0; i < key.length; i++) key[i] = this.file.window[offset + i];
     const hash = hashKey(key, 0, key.length);
-    this.index.remove(hash, slot, key, 0);
+    // A key that went bad on disk is not the one that the index knows.
+    if (!this.index.remove(hash, slot, key, 0)) return this.index.removeSlot(slot);
     if (this.observers.size === 0) return;
     const servedBy = this.index.find(hash, key, 0);
     for (const observer of this.observers) observer.removed(this, slot, key, servedBy);

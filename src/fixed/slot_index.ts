@@ -112,6 +112,20 @@ export class SlotIndex {
     return true;
   }
 
+  /** Removes the entry of a slot whose key is no longer known: looks at all entries. */
+  removeSlot(slot: number): void {
+    for (const segment of new Set(this.#directory)) {
+      const place = placeOfSlot(segment, slot);
+      if (place < 0) continue;
+      const hash = segment.entries[2 * place];
+      closeGap(segment, place);
+      segment.used--;
+      this.#entries--;
+      if (this.#duplicates > 0 && hasHash(segment, hash)) this.#duplicates--;
+      return;
+    }
+  }
+
   /** Serves the key from this slot, which has an entry, where several hold it. */
   promote(hash: number, slot: number, bytes: Uint8Array, at: number): void {
     if (this.#duplicates > 0 && this.remove(hash, slot, bytes, at)) this.insert(hash, slot, bytes, at);
@@ -154,6 +168,21 @@ function placeOf({ entries, mask }: Segment, hash: number, slot: number): number
     if (stored === 0) return -1;
     if (stored === slot + 1) return place;
   }
+}
+
+function placeOfSlot({ entries, mask }: Segment, slot: number): number {
+  for (let place = 0; place <= mask; place++) {
+    if (entries[2 * place + 1] === slot + 1) return place;
+  }
+  return -1;
+}
+
+/** Whether a hash has an entry: for want of the key, that counts as the same key. */
+function hasHash({ entries, mask }: Segment, hash: number): boolean {
+  for (let place = hash & mask; entries[2 * place + 1] !== 0; place = (place + 1) & mask) {
+    if (entries[2 * place] === hash) return true;
+  }
+  return false;
 }
 
 /** Empties a place and moves later entries up, so that every probe still ends at the first empty place. */

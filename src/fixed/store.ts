@@ -140,8 +140,9 @@ export class Store {
     return this.shards.every((shard) => this.isComplete(shard.id));
   }
 
-  #miss(shard: Shard, options: ReadOptions | undefined): undefined {
-    if (options?.partial || this.#provesAbsence(shard)) return undefined;
+  #miss(home: Shard, options: ReadOptions | undefined): undefined {
+    if (options?.partial || this.#provesAbsence(home)) return undefined;
+    const shard = this.isComplete(home.id) ? this.shards.find(({ id }) => !this.isComplete(id))! : home;
     const why = shard.unverified.size > 0
       ? `${shard.unverified.size} of its slots cannot be trusted`
       : "it has not finished a whole scan";

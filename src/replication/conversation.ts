@@ -4,7 +4,7 @@
 
 import { ConnectionError, SlotcaskError } from "../errors.ts";
 import type { Connection } from "../runtime/runtime.ts";
-import { nextTurn } from "../time_slice.ts";
+import { LONGEST_TIMEOUT_MS, nextTurn } from "../time_slice.ts";
 import { LinkCounters } from "./counters.ts";
 import { type Frame, Framer } from "./framer.ts";
 import type { LinkShared } from "./link_shared.ts";
@@ -308,7 +308,8 @@ export class Conversation {
     if (due >= this.#timerDue) return;
     clearTimeout(this.#timer);
     this.#timerDue = due;
-    this.#timer = setTimeout(() => this.#onTimer(), Math.max(0, due - this.shared.now()));
+    const wait = Math.min(Math.max(0, due - this.shared.now()), LONGEST_TIMEOUT_MS);
+    this.#timer = setTimeout(() => this.#onTimer(), wait);
   }
 
   #onTimer(): void {

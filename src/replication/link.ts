@@ -10,6 +10,7 @@ import type { LinkShared } from "./link_shared.ts";
 import type { Phase } from "./phase.ts";
 import type { ShardInfo } from "./protocol.ts";
 import type { Session } from "./session.ts";
+import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
 
 /** What the owner of the links hears from one. */
 export interface LinkListener {
@@ -240,7 +241,10 @@ export class Link implements ConversationListener {
     const dueMs = this.#shared.catchUpOnlyRescanMs();
     if (dueMs === Infinity) return;
     const wait = this.#scanStartedAt + dueMs - this.#shared.now();
-    this.#rescanTimer = setTimeout(() => this.rescan("catch-up-only"), Math.max(0, wait));
+    this.#rescanTimer = setTimeout(
+      () => this.rescan("catch-up-only"),
+      Math.min(Math.max(0, wait), LONGEST_TIMEOUT_MS),
+    );
   }
 
   #setPhase(phase: Phase): void {

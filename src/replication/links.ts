@@ -10,6 +10,7 @@ import { Link, type LinkListener } from "./link.ts";
 import { type LinkShared, ProtocolChoice } from "./link_shared.ts";
 import type { ShardInfo } from "./protocol.ts";
 import { ScanGate } from "./scan_gate.ts";
+import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
 
 /** When shards are scanned again. */
 export interface RescanSettings {
@@ -234,7 +235,10 @@ export class Links implements LinkListener {
   #plan(link: Link, ms: number, reason: string): void {
     this.#unplan(link);
     if (this.#isStopped) return;
-    this.#planned.set(link, setTimeout(() => this.#scanAgain(link, reason), ms));
+    this.#planned.set(
+      link,
+      setTimeout(() => this.#scanAgain(link, reason), Math.min(ms, LONGEST_TIMEOUT_MS)),
+    );
   }
 
   #unplan(link: Link): void {

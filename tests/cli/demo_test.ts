@@ -22,7 +22,7 @@ describe("demo", () => {
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toMatch(/live +\d[\d,]+ keys +[1-9][\d,]* events\/s +fresh 0\.\d s ago/);
     expect(out).toMatch(
-      /leader and follower hold the same \d[\d,]+ keys and values\. Its directory is removed/,
+      /leader and follower hold the same \d[\d,]+ keys; their directory is removed/,
     );
     expect(readdirSync(temporary)).toEqual([]);
   }, LIMIT_MS);
@@ -51,7 +51,7 @@ describe.skipIf(deno === undefined)("Ctrl-C under deno task: SIGINT to the proce
     process.kill(-program.pid, "SIGINT");
     const { code, out } = await program.ended;
     expect(code).toBe(0);
-    expect(out).toContain("Its directory is removed");
+    expect(out).toContain("their directory is removed");
     expect(readdirSync(temporary)).toEqual([]);
   }, LIMIT_MS);
 

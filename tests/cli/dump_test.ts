@@ -179,6 +179,31 @@ describe("dump", () => {
     expect(files.list(root)!.sort()).toEqual(["folder", "replica"]);
   });
 
+  test("leaves nothing behind where a signal ends it", async () => {
+    let stop = () => {};
+    const stopping = {
+      ...files,
+      write(...args: Parameters<typeof files.write>) {
+        files.write(...args);
+        stop();
+      },
+    };
+    const signals = {
+      ...process,
+      onStopSignal(callback: (signal: "SIGINT") => void) {
+        stop = () => callback("SIGINT");
+        return () => {};
+      },
+      exit(code: number): never {
+        throw new Error(`exit ${code}`);
+      },
+    };
+    const options = { files: stopping, process: signals };
+    const end = runCommand(command, [directory, "--out", `${root}/out.txt`], options);
+    await expect(end).rejects.toThrow("exit 130");
+    expect(files.list(root)).toEqual(["replica"]);
+  });
+
   test("refuses a directory without a store", async () => {
     expect(await failureOf(command, [root])).toBeInstanceOf(ForeignDirectoryError);
   });

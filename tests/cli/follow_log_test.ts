@@ -58,10 +58,11 @@ describe("FollowLog", () => {
     expect(lines).toEqual(["error 3: 1 and 2"]);
   });
 
-  test("quiet leaves the good phases to the screen, not the bad ones", () => {
+  test("quiet leaves the phases to the screen, but for those that need explaining", () => {
     const { lines, phases } = follow(true);
-    phases("catching-up", "live", "backing-off", "catching-up");
-    expect(lines).toEqual(["warning 3: backing-off"]);
+    phases("catching-up", "live", "backing-off", "catching-up", "diverged");
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^error 3: diverged: /);
   });
 
   test("passes notices on", () => {

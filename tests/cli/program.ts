@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
+import { errorCode } from "../../src/error_code.ts";
 import { until } from "../harness/until.ts";
 import { ROOT } from "../harness/runtimes.ts";
 
@@ -84,7 +85,13 @@ export class Program implements AsyncDisposable {
 
   /** Sends it a signal. Not by `ChildProcess.kill`: Deno then takes the signal for what ended the child. */
   kill(signal: "SIGINT" | "SIGTERM" | "SIGKILL"): void {
-    if (!this.#hasEnded) process.kill(this.pid, signal);
+    if (this.#hasEnded) return;
+    try {
+      process.kill(this.pid, signal);
+    } catch (error) {
+      // Gone, but its output is not closed yet.
+      if (errorCode(error) !== "ESRCH") throw error;
+    }
   }
 
   /** Kills what still runs. */

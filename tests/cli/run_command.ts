@@ -1,6 +1,6 @@
 import type { Command } from "../../src/cli/command.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
-import type { Files } from "../../src/runtime/runtime.ts";
+import type { Files, Process } from "../../src/runtime/runtime.ts";
 
 /** What a command came to. */
 export interface CommandResult {
@@ -13,10 +13,9 @@ export interface CommandResult {
 export async function runCommand(
   command: Command,
   args: string[],
-  { env = {}, files }: { env?: Record<string, string>; files?: Files } = {},
+  { env = {}, ...fakes }: { env?: Record<string, string>; files?: Files; process?: Process } = {},
 ): Promise<CommandResult> {
-  const detected = detectRuntime();
-  const runtime = files === undefined ? detected : { ...detected, files };
+  const runtime = { ...detectRuntime(), ...fakes };
   let out = "", err = "";
   const code = await command.run(args, {
     runtime,

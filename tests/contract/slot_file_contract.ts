@@ -1,16 +1,13 @@
 /**
- * What every kind of slot file must do, on real files. A new kind is one more entry of {@link KINDS} in the test
- * that runs this.
+ * What every kind of slot file must do, on real files. A new kind is one more file that calls
+ * {@link describeSlotFile}, beside resident_test.ts and positional_test.ts.
  */
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { openSlotFile } from "../../src/storage/open_slot_file.ts";
-import { type SlotFile, STORAGE_KINDS, type StorageKind } from "../../src/storage/slot_file.ts";
-
-/** Every kind that can be asked for: `mapped` joins by joining the kinds of src. */
-export const KINDS: readonly StorageKind[] = STORAGE_KINDS;
+import type { SlotFile, StorageKind } from "../../src/storage/slot_file.ts";
 
 const { files } = detectRuntime();
 const HEADER = 64;
@@ -264,7 +261,7 @@ export function describeSlotFile(kind: StorageKind): void {
         byte: fc.nat(255),
       });
       fc.assert(
-        fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
+        fc.property(fc.array(operation, { maxLength: 60, size: "max" }), (operations) => {
           const file = make(16, 20);
           loadAll(file);
           const model = Array.from({ length: 20 }, (_, i) => filled(16, i + 1));

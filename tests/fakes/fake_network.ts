@@ -12,14 +12,16 @@ import type {
 } from "../../src/runtime/runtime.ts";
 import { until } from "../harness/until.ts";
 
-/** One end of a connection: what the follower wrote, and the way to answer. */
+/** One end of a connection: what was written to it, and the way to answer. */
 export class FakeConnection implements Connection {
   readonly peer = "127.0.0.1:1";
   /** Frames that were written, header included. */
   readonly written: Uint8Array[] = [];
-  /** Whether the follower has ended it. */
+  /** Whether its owner has ended it. */
   isDestroyed = false;
-  /** Whether the follower reads no more for now. */
+  /** Whether what is written asks to wait for a drain. */
+  isFull = false;
+  /** Whether its owner reads no more for now. */
   isPaused = false;
   readonly #handlers: ConnectionHandlers;
 
@@ -34,7 +36,7 @@ export class FakeConnection implements Connection {
 
   write(bytes: Uint8Array): boolean {
     if (!this.isDestroyed) this.written.push(...framesOf(bytes));
-    return !this.isDestroyed;
+    return !this.isDestroyed && !this.isFull;
   }
 
   end(): void {
@@ -63,7 +65,7 @@ export class FakeConnection implements Connection {
     }
   }
 
-  /** The leader closes. */
+  /** The other side closes. */
   close(): void {
     if (!this.isDestroyed) this.#handlers.onClose();
   }

@@ -4,6 +4,7 @@ import { type AddressInfo, createConnection, createServer, type Server, type Soc
 interface Pair {
   near: Socket;
   far: Socket;
+  ending?: ReturnType<typeof setTimeout>;
 }
 
 /** Stands between a follower and its leader. Close or dispose it. */
@@ -12,6 +13,8 @@ export class Proxy implements AsyncDisposable {
   accepted = 0;
   /** Whether a new connection is closed at once. */
   refuses = false;
+  /** How long the target's end of a connection takes to get through, in ms. */
+  endDelayMs = 0;
   /** Where new connections go to: `HOST:PORT`. */
   target: string;
   readonly #server: Server;
@@ -42,7 +45,8 @@ export class Proxy implements AsyncDisposable {
 
   /** Ends all connections at once, on both sides. */
   cut(): void {
-    for (const { near, far } of this.#pairs) {
+    for (const { near, far, ending } of this.#pairs) {
+      clearTimeout(ending);
       near.destroy();
       far.destroy();
     }
@@ -97,14 +101,18 @@ export class Proxy implements AsyncDisposable {
       if (!near.write(bytes)) far.pause();
     });
     near.on("drain", () => void (this.#isPaused || far.resume()));
-    // All that came before an end still goes out: an Error frame may be among it.
-    far.on("end", () => near.end());
     near.on("end", () => far.end());
-    for (const socket of [near, far]) socket.on("close", () => this.#gone(pair));
+    near.on("close", () => this.#gone(pair));
+    far.on("close", () => {
+      if (this.endDelayMs === 0) this.#gone(pair);
+      else pair.ending = setTimeout(() => this.#gone(pair), this.endDelayMs);
+    });
   }
 
   #gone(pair: Pair): void {
     if (!this.#pairs.delete(pair)) return;
+    clearTimeout(pair.ending);
+    // All that came before the end still goes out: an Error frame may be among it.
     pair.near.destroySoon();
     pair.far.destroySoon();
   }

@@ -10,6 +10,7 @@ import {
   encodeAck,
   FrameType,
   frameTypeName,
+  type RecordLengths,
 } from "../../src/replication/protocol.ts";
 import { SHAPE } from "./leader_frames.ts";
 
@@ -27,20 +28,20 @@ export interface SeenFrame {
 
 /** See the head of this file. */
 export class RawFollower {
-  /** First value bytes by key, as the batches that were read make them. */
-  readonly copy = new Map<string, number>();
   /** Resolves when the connection is gone. */
   readonly closed: Promise<void>;
   /** Whether it is gone. */
   isClosed = false;
   readonly #socket: Socket;
   readonly #framer = new Framer();
-  readonly #decoder = new BatchDecoder(SHAPE);
+  readonly #decoder: BatchDecoder;
   readonly #seen: SeenFrame[] = [];
+  readonly #slots = new Map<number, [key: string, value: number]>();
   #wake: (() => void) | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, lengths: RecordLengths) {
     this.#socket = socket;
+    this.#decoder = new BatchDecoder(lengths);
     socket.on("error", () => {});
     socket.on("data", (bytes) => this.#onData(bytes as Uint8Array));
     this.closed = new Promise((resolve) =>
@@ -53,9 +54,9 @@ export class RawFollower {
   }
 
   /** Connects to a port of loopback. */
-  static async connect(port: number): Promise<RawFollower> {
+  static async connect(port: number, lengths: RecordLengths = SHAPE): Promise<RawFollower> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    const follower = new RawFollower(socket);
+    const follower = new RawFollower(socket, lengths);
     await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
     return follower;
   }
@@ -82,6 +83,11 @@ export class RawFollower {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
     return this.#seen.shift()!;
+  }
+
+  /** First value bytes by key, as the batches that came make them. */
+  get copy(): Map<string, number> {
+    return new Map(this.#slots.values());
   }
 
   /** Acknowledges all that comes until a condition holds. */
@@ -122,8 +128,8 @@ export class RawFollower {
     const { count, slots, metas, keyAt, bytes } = this.#decoder.decode(payload, { shard: 0, version: 2 });
     for (let i = 0; i < count; i++) {
       const key = bytes.slice(keyAt[i], keyAt[i] + 8).join();
-      if ((metas[i] & 3) === 1) this.copy.set(key, bytes[keyAt[i] + 8]);
-      else if ((metas[i] & 3) === 2) this.copy.delete(key);
+      if ((metas[i] & 3) === 1) this.#slots.set(slots[i], [key, bytes[keyAt[i] + 8]]);
+      else this.#slots.delete(slots[i]);
     }
     return [...slots.subarray(0, count)];
   }

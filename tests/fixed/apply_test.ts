@@ -126,6 +126,7 @@ describe.each(STORAGE_KINDS)("applying to a %s file", (kind) => {
   test("a put writes the whole slot: meta, CRC, key, value, padding zeroed", () => {
     const { shard, disk } = makeShard(3, { kind });
     disk.bytes.fill(0xff, 4096);
+    shard.file.load(0, 3);
     apply(shard, [{ slot: 1, version: 7, key: "key", value: "val" }]);
     expect(slotOnDisk(disk, 1)).toEqual(occupiedBytes(packMeta(7, OCCUPIED), keyOf("key"), valueOf("val")));
     expect(slotOnDisk(disk, 0)).toEqual(new Uint8Array(16).fill(0xff));

@@ -123,6 +123,35 @@ describe("Shard over a positional file", () => {
     expect(shard.counters.staleCleanups).toBe(0);
   });
 
+  test("a slot whose key went bad is quarantined by the lookup of that key: a miss would be a lie", () => {
+    const { shard, disk } = makeShard(4, { kind: "positional" });
+    apply(shard, [put]);
+    damage(disk, 1, 8, 0x40);
+    expect(valueIn(shard, "a", hash)).toBeUndefined();
+    expect([[...shard.unverified], shard.counters.crcErrors, shard.index.keys]).toEqual([[1], 1, 0]);
+    apply(shard, [put]);
+    expect([valueIn(shard, "a", hash), shard.index.keys, shard.index.duplicates]).toEqual(["1", 1, 0]);
+  });
+
+  test.each([["its delete", {}], ["another key", { key: "b", value: "2" }], ["the same key", {
+    value: "3",
+  }]])(
+    "a slot whose key went bad leaves nothing in the index: %s",
+    (name, change) => {
+      const { shard, disk } = makeShard(4, { kind: "positional" });
+      apply(shard, [put]);
+      damage(disk, 1, 8, 0x40);
+      const event = name === "its delete"
+        ? { slot: 1, version: 2, key: "a" }
+        : { ...put, version: 2, ...change };
+      apply(shard, [event]);
+      expect([shard.index.keys, shard.index.duplicates, shard.unverified.size])
+        .toEqual([name === "its delete" ? 0 : 1, 0, 0]);
+      expect(valueIn(shard, "a", hash)).toBe(name === "the same key" ? "3" : undefined);
+      expect([shard.unverified.size, shard.counters.crcErrors]).toEqual([0, 0]);
+    },
+  );
+
   test("of equal keys, the good slot is served where the bad one was", () => {
     const { shard, disk } = makeShard(4, { kind: "positional" });
     apply(shard, [put, { ...put, slot: 2, value: "2" }]);

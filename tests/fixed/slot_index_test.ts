@@ -126,10 +126,30 @@ describe("SlotIndex", () => {
     expect([checked.find(1), checked.index.keys]).toEqual([1, 1]);
   });
 
+  test("removeSlot takes out a slot whose key nobody knows any more", () => {
+    for (const hashes of Object.values(HASHES)) {
+      const checked = new Checked(hashes);
+      for (let slot = 0; slot < 300; slot++) checked.insert(slot, slot);
+      checked.insert(300, 7);
+      checked.index.removeSlot(9);
+      checked.slotsOf.set(9, []);
+      checked.slotKeys.delete(9);
+      expect([7, 8, 9, 10, 299].map((key) => checked.find(key))).toEqual([300, 8, -1, 10, 299]);
+    }
+    const checked = new Checked(HASHES.spread);
+    for (const [slot, key] of [[1, 1], [2, 1], [3, 2]]) checked.insert(slot, key);
+    checked.index.removeSlot(77);
+    expect(checked.difference([1, 2])).toBeUndefined();
+    checked.index.removeSlot(2);
+    expect([checked.find(1), checked.index.keys, checked.index.duplicates]).toEqual([1, 2, 0]);
+    checked.index.removeSlot(3);
+    expect([checked.find(2), checked.index.keys]).toEqual([-1, 1]);
+  });
+
   test.each(Object.keys(HASHES))("behaves as a map of lists does, hashes: %s", (hashes) => {
     const step = fc.tuple(fc.constantFrom("insert", "insert", "remove", "promote"), fc.nat(150), fc.nat(40));
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 250 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 250, size: "max" }), (steps) => {
         const checked = new Checked(HASHES[hashes]);
         for (const [kind, slot, key] of steps) {
           if (!checked.slotKeys.has(slot)) {

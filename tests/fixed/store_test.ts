@@ -172,7 +172,7 @@ describe("a key on a shard that it does not route to", () => {
     expect(store.lookup(missing)).toEqual({ found: "no", shard: 0 });
     complete[1] = false;
     expect(store.lookup(missing)).toEqual({ found: "unknown", shard: 0 });
-    expect(() => store.get(missing)).toThrow(IncompleteError);
+    expect(() => store.get(missing)).toThrow("shard 1 is incomplete, it has not finished a whole scan");
   });
 
   test("its own shard comes first", () => {

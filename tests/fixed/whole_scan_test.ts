@@ -178,6 +178,13 @@ describe("the guard's limit", () => {
     expect(() => scan.finish(1)).toThrow("in 100 of 100 slots (0 older, 0 different, 100 absent)");
   });
 
+  test("nor do they count when another proof is weighed before the end", () => {
+    const { shard } = filled(100);
+    const scan = new WholeScan(shard, GUARD);
+    expect(apply(shard, [older(90)], scan)).toBe(1);
+    expect(scan.findings).toEqual({ older: 1, different: 0, unseen: 90, passed: 91, applied: 1 });
+  });
+
   test("all kinds count together", () => {
     const events = [
       ...range(0, 6).map(older),

@@ -53,6 +53,14 @@ describe("local writes", () => {
     expect([put(shard, allocator, "e", "6"), slotWords(shard, 0)]).toEqual([3, "occupied 3"]);
   });
 
+  test("of several free slots the lowest is taken, in whatever order they became free", () => {
+    const { shard } = makeShard(4);
+    const allocator = new SlotAllocator(shard);
+    for (const key of ["a", "b", "c"]) put(shard, allocator, key, "1");
+    for (const key of ["a", "b"]) deleteKey(shard, allocator, keyOf(key));
+    expect(["d", "e", "f"].map((key) => put(shard, allocator, key, "2"))).toEqual([0, 1, 3]);
+  });
+
   test("versions wrap", () => {
     const { shard } = makeShard(1);
     apply(shard, [{ slot: 0, version: 0x3fff_ffff, key: "a", value: "1" }]);

@@ -10,7 +10,10 @@ import { runInThisContext } from "node:vm";
 const CALL = "(register, test) => register(test)";
 const CALL_COLUMN = CALL.indexOf("register(test)");
 
-/** Calls `Deno.test` so that it seems to be called from the innermost frame outside the files in `inside`. */
+/**
+ * Calls `Deno.test` so that it seems to be called from the innermost frame of a test file: the tests of a contract
+ * suite belong to the file that runs it, as under Bun. Where there is none, from the innermost frame outside `inside`.
+ */
 export function registerAtCaller(test: Deno.TestDefinition, inside: readonly string[]): void {
   const place = callerOutside([...inside, import.meta.url]);
   if (place === undefined) return Deno.test(test);
@@ -24,11 +27,27 @@ export function registerAtCaller(test: Deno.TestDefinition, inside: readonly str
   call(Deno.test, test);
 }
 
-function callerOutside(inside: readonly string[]): { url: string; line: number; column: number } | undefined {
-  for (const frame of new Error().stack?.split("\n") ?? []) {
+interface Place {
+  url: string;
+  line: number;
+  column: number;
+}
+
+/** A contract suite's groups lie between a test and the test file: more frames than are kept by default. */
+const MOST_FRAMES = 50;
+
+function callerOutside(inside: readonly string[]): Place | undefined {
+  const places = stackPlaces().filter(({ url }) => !inside.includes(url));
+  return places.find(({ url }) => url.endsWith("_test.ts")) ?? places[0];
+}
+
+function stackPlaces(): Place[] {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = MOST_FRAMES;
+  const frames = new Error().stack?.split("\n") ?? [];
+  Error.stackTraceLimit = limit;
+  return frames.flatMap((frame) => {
     const [, url, line, column] = /(file:\/\/[^\s()]+):(\d+):(\d+)\)?$/.exec(frame) ?? [];
-    if (url !== undefined && !inside.includes(url)) {
-      return { url, line: Number(line), column: Number(column) };
-    }
-  }
+    return url === undefined ? [] : [{ url, line: Number(line), column: Number(column) }];
+  });
 }

@@ -91,6 +91,8 @@ for (const version of VERSIONS) {
       await using stage = new Stage();
       const leader = await stage.leader(version, { fill: KEYS });
       const proxy = await stage.proxy(leader.address);
+      // The end of the link tells a partial scan from a whole one, and it may come late.
+      proxy.endDelayMs = 100;
       await leader.command(`hold-scan ${HELD_FROM}`);
       const follower = await stage.follow(proxy.address);
       let isCaughtUp = false;
@@ -133,6 +135,7 @@ for (const version of VERSIONS) {
       const dump = await leader.dump();
       const { freshAtMs, shards: [{ wholeScanAtMs, received }] } = follower.status();
       await leader.command(`hold-scan ${HELD_FROM}`);
+      proxy.endDelayMs = 100;
       proxy.cut();
       await untilHeld(leader, follower, received.events);
       proxy.refuses = true;

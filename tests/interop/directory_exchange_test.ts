@@ -2,11 +2,20 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { openStore } from "../../mod.ts";
+import { IncompleteError, openStore } from "../../mod.ts";
 import { fillKey, fillValue } from "./armdb_peer.ts";
 import { dumpText, slotDifferences, toHex } from "./equal.ts";
 import { FollowerProcess } from "./follower_process.ts";
-import { canRun, LIMIT_MS, type RealLeader, Stage, untilPhase, untilSame, VERSIONS } from "./stage.ts";
+import {
+  canRun,
+  expectEqual,
+  LIMIT_MS,
+  type RealLeader,
+  Stage,
+  untilPhase,
+  untilSame,
+  VERSIONS,
+} from "./stage.ts";
 
 const CLEAN_FLAG_AT = 17;
 const SHARDS = 2;
@@ -52,6 +61,7 @@ for (const version of VERSIONS) {
       const dir = join(stage.dir, "replica");
       const child = await FollowerProcess.start(leader.address, dir, storage);
       stage.onEnd(() => child.kill());
+      await child.caughtUp();
       await write(leader, 1);
       await child.untilSame(leader);
       expect(await leader.metric("streaming_events_sent")).toBeGreaterThan(0);
@@ -62,6 +72,37 @@ for (const version of VERSIONS) {
       const heir = await stage.leader(version, { name: "replica", shards: SHARDS });
       expect(await heir.dump()).toBe(await leader.dump());
     }, LIMIT_MS);
+
+    test(
+      "kill -9 in mid-catch-up leaves nothing that the leader never had, and says that it is incomplete",
+      async () => {
+        await using stage = new Stage();
+        const leader = await stage.leader(version, { fill: 6000 });
+        const proxy = await stage.proxy(leader.address);
+        await leader.command("hold-scan 4096");
+        const child = await FollowerProcess.start(proxy.address, join(stage.dir, "replica"));
+        stage.onEnd(() => child.kill());
+        // 16 batches of 256: all that the held scan sends.
+        await leader.command("wait 10000 >=16 metric peer.acks");
+        await child.kill();
+
+        proxy.refuses = true;
+        const follower = await stage.follow(proxy.address);
+        const lines = new Set((await leader.dump()).split("\n"));
+        const held = dumpText(follower.entries()).trimEnd().split("\n");
+        // An Ack goes out before the file has its batch.
+      expect(held.length).toBeGreaterThanOrEqual(4096 - 256);
+        expect(held.filter((line) => !lines.has(line))).toEqual([]);
+        expect(follower.status()).toMatchObject({ complete: false, freshAtMs: null });
+        expect(() => follower.get(fillKey("8x16", 99, 1))).toThrow(IncompleteError);
+
+        await leader.command("release-scan");
+        proxy.refuses = false;
+        await follower.caughtUp();
+        await expectEqual(leader, follower);
+      },
+      LIMIT_MS,
+    );
 
     test.each(["close", "crash"])("we open armdb's after its %s, and give it back", async (how) => {
       await using stage = new Stage();

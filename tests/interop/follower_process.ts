@@ -25,20 +25,19 @@ export class FollowerProcess {
     child.stderr.setEncoding("utf8").on("data", (text: string) => this.#stderr += text);
   }
 
-  /** Starts it and waits until it has caught up. */
+  /** Starts it, and waits until it serves what it has. */
   static async start(leader: string, dir: string, storage = "resident"): Promise<FollowerProcess> {
     const isDeno = process.versions.deno !== undefined;
-    const args = [
-      ...(isDeno ? ["run", "--no-prompt", "--no-check", "-A"] : ["run"]),
-      SCRIPT,
-      leader,
-      dir,
-      storage,
-    ];
+    const run = isDeno ? ["run", "--no-prompt", "--no-check", "-A"] : ["run"];
+    const args = [...run, SCRIPT, leader, dir, storage];
     const follower = new FollowerProcess(spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] }));
-    const line = await follower.#line();
-    if (line !== "caught-up") throw new Error(`The follower's process did not catch up: ${follower.#stderr}`);
+    await follower.#expect("following");
     return follower;
+  }
+
+  /** Resolves once it has caught up. */
+  async caughtUp(): Promise<void> {
+    await this.#expect("caught-up");
   }
 
   /** Resolves once it holds what its leader holds, and has synced to disk. */
@@ -59,6 +58,11 @@ export class FollowerProcess {
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#ended;
+  }
+
+  async #expect(word: string): Promise<void> {
+    const line = await this.#line();
+    if (line !== word) throw new Error(`The follower's process said ${line}, not ${word}: ${this.#stderr}`);
   }
 
   async #line(): Promise<string | undefined> {

@@ -228,6 +228,7 @@ describe("stopping", () => {
       await until(() => stopped !== undefined, 1000);
       await stopped;
       expect(fake.told.at(-1)).toBe("0 stopped");
+      expect(fake.network.tried).toBe(1);
       expect(fake.network.connections.every((each) => each.isDestroyed || each === connection)).toBe(true);
     },
   );

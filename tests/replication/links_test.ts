@@ -239,6 +239,18 @@ describe("protocol 1", () => {
     expect(fake.told).toContain("0 end rescan");
   });
 
+  test("an interval that no timer can keep is not none", async () => {
+    await using fake = new FakeLinks({
+      protocol: 1,
+      rescan: { catchUpOnlyMs: 5e9, sideMs: 5e9 },
+      times: { silenceV1Ms: 5e9, heartbeatV1Ms: 5e9 },
+    });
+    scanNothing(await fake.start());
+    await fake.heard("0 catch-up-only");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(fake.network.tried).toBe(1);
+  });
+
   test("rescans off: a catch-up-only link rests", async () => {
     await using fake = new FakeLinks({ protocol: 1, rescan: { catchUpOnlyMs: undefined } });
     scanNothing(await fake.start());

@@ -27,6 +27,14 @@ describe("positional reads", () => {
     expect(recordOf(file, 3)).toEqual(A);
   });
 
+  test("a flush keeps nothing of the batch in memory", () => {
+    const { disk, file } = openFake("positional", 100);
+    stageRecord(file, 3, A);
+    file.flush();
+    disk.bytes[HEADER + 3 * 16] = 0x55;
+    expect([recordOf(file, 3)[0], disk.reads]).toEqual([0x55, 1]);
+  });
+
   test("staged bytes are read before loaded ones", () => {
     const { file } = openFake("positional", 100);
     stageRecord(file, 3, A);

@@ -66,7 +66,7 @@ describe("StagedRuns", () => {
   });
 
   test("covers exactly what was added, for any batch", () => {
-    const records = fc.array(fc.nat(3000), { maxLength: 1500 });
+    const records = fc.array(fc.nat(3000), { maxLength: 1500, size: "max" });
     fc.assert(
       fc.property(records, records, (whole, heads) => {
         const runs = new StagedRuns();

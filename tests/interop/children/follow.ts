@@ -1,7 +1,7 @@
 /**
  * A follower in a process of its own, to be killed: `follow.ts LEADER DIR [STORAGE]`.
  *
- * Says `caught-up` once it is; then answers each line of standard input with `DIGEST KEYS SYNCED`: of its dump, how
+ * Says `following` when it serves, and `caught-up` once it is; then answers each line of standard input with `DIGEST KEYS SYNCED`: of its dump, how
  * many keys, and when it last was on disk (Unix ms).
  */
 import { createHash } from "node:crypto";
@@ -13,6 +13,7 @@ import { dumpText } from "../equal.ts";
 
 const [leader, dir, storage = "resident"] = process.argv.slice(2);
 const follower = await follow(leader, { dir, storage: storage as FollowOptions["storage"], sync: 20 });
+console.log("following");
 await follower.caughtUp();
 console.log("caught-up");
 for await (const _ of createInterface({ input: process.stdin })) {

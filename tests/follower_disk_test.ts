@@ -1,0 +1,153 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+
+import { parseAddress } from "../src/address.ts";
+import { errorWithCode } from "../src/error_code.ts";
+import { follow } from "../src/follow.ts";
+import { resolveFollowOptions } from "../src/follow_options.ts";
+import { Follower } from "../src/follower.ts";
+import { encodeError } from "../src/replication/protocol.ts";
+import { detectRuntime } from "../src/runtime/mod.ts";
+import type { Files, Runtime } from "../src/runtime/runtime.ts";
+import type { Change } from "../src/watch.ts";
+import { Followed, QUICK, TemporaryDirectory } from "./fakes/followed.ts";
+import { batch, del, infoFrame, keyOf, put, puts, valueOf } from "./fakes/leader_frames.ts";
+import { type Script, ScriptedLeader } from "./fakes/scripted_leader.ts";
+import { until } from "./harness/until.ts";
+
+const GOOD = batch(puts(3));
+const good: Script = (connection) => connection.scan([GOOD]);
+/** Nobody listens here: port 1 of loopback. */
+const NOBODY = "127.0.0.1:1";
+
+/** A directory that has followed once. */
+async function filled(path: string, script: Script = good): Promise<void> {
+  await using leader = await ScriptedLeader.start(script);
+  await using followed = await Followed.start(leader.address, path);
+  await followed.follower.caughtUp();
+}
+
+/** What a promise rejects with. */
+async function rejection(promise: Promise<unknown>): Promise<Error> {
+  const error = await promise.then(() => undefined, (reason) => reason);
+  if (error === undefined) throw new Error("Expected a rejection, but it resolved");
+  return error;
+}
+
+/** A follower whose files fail where they are told to. */
+async function withFiles(
+  leader: string,
+  dir: string,
+  change: (files: Files) => Partial<Files>,
+): Promise<Follower> {
+  const runtime = detectRuntime();
+  const files: Files = { ...runtime.files, ...change(runtime.files) };
+  const changed: Runtime = {
+    name: runtime.name,
+    version: runtime.version,
+    network: runtime.network,
+    process: runtime.process,
+    files,
+  };
+  return await Follower.start(
+    changed,
+    parseAddress(leader),
+    resolveFollowOptions({ dir, ...QUICK, connectTimeoutMs: 500 }),
+  );
+}
+
+describe("a disk that refuses", () => {
+  /** Files that fail the next writes, or syncs, of a data file. */
+  function failing(of: { writes?: number; syncs?: number }, code: string): (files: Files) => Partial<Files> {
+    const data = new Set<number>();
+    return (files) => ({
+      open: (path, mode) => {
+        const file = files.open(path, mode);
+        if (path.endsWith("fixed.data")) data.add(file);
+        return file;
+      },
+      close: (file) => {
+        data.delete(file);
+        files.close(file);
+      },
+      write: (file, bytes, at, length, position) => {
+        // Slots, not headers.
+        if (position >= 4096 && data.has(file) && of.writes !== undefined && of.writes-- > 0) {
+          throw errorWithCode("no", code);
+        }
+        files.write(file, bytes, at, length, position);
+      },
+      sync: (file) => {
+        if (data.has(file) && of.syncs !== undefined && of.syncs-- > 0) {
+          return Promise.reject(errorWithCode("no", code));
+        }
+        return files.sync(file);
+      },
+    });
+  }
+
+  test.each([["ENOSPC", 1], ["EIO", 3]])(
+    "%s at %d writes: it says so, backs off, and loses nothing",
+    async (code, writes) => {
+      using directory = new TemporaryDirectory();
+      const path = directory.of("replica");
+      await using leader = await ScriptedLeader.start(good);
+      {
+        await using follower = await withFiles(leader.address, path, failing({ writes }, code));
+        await until(() => follower.status().shards[0]?.error !== null, 2000);
+        const { error } = follower.status().shards[0];
+        expect(error?.message).toMatch(new RegExp(`^Cannot write .*fixed\\.data: .*\\(${code}\\)$`));
+        expect(error?.remedy).toBe("reconnect");
+        expect(follower.get(keyOf(1))).toEqual(valueOf(1));
+        await follower.caughtUp();
+        expect(follower.status().shards[0].error).toBeNull();
+      }
+      await using again = await Followed.start(NOBODY, path);
+      expect([...again.follower.entries()].map(([, value]) => value)).toEqual([1, 1, 1].map(valueOf));
+      expect(again.follower.status()).toMatchObject({ complete: true });
+    },
+  );
+
+  test("a sync that fails while live is shown until one succeeds", async () => {
+    using directory = new TemporaryDirectory();
+    await filled(directory.of("replica"));
+    const of = { syncs: 0 };
+    const runtime = detectRuntime();
+    await using leader = await ScriptedLeader.start(good);
+    const files: Files = { ...runtime.files, ...failing(of, "EIO")(runtime.files) };
+    await using follower = await Follower.start(
+      {
+        name: runtime.name,
+        version: runtime.version,
+        network: runtime.network,
+        process: runtime.process,
+        files,
+      },
+      parseAddress(leader.address),
+      resolveFollowOptions({ ...QUICK, dir: directory.of("replica"), sync: 5 }),
+    );
+    await follower.caughtUp();
+    of.syncs = 2;
+    leader.last.send(batch([put(1, 9)]));
+    await until(() => follower.status().shards[0].error !== null, 2000);
+    expect(follower.status().shards[0].error?.message).toContain("(EIO)");
+    await until(() => follower.status().shards[0].error === null, 2000);
+    expect(follower.get(keyOf(1))).toEqual(valueOf(9));
+    expect(follower.status().shards[0].syncedAtMs).not.toBeNull();
+  });
+
+  test("a directory that cannot be made rejects, and the lock is free", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    const full = (files: Files): Partial<Files> => ({
+      rename: (from, to) => {
+        if (to.endsWith("db.meta")) throw errorWithCode("no", "ENOSPC");
+        files.rename(from, to);
+      },
+    });
+    const error = await rejection(withFiles(leader.address, directory.of("replica"), full));
+    expect(error.name).toBe("StorageError");
+    expect(error.message).toContain("ENOSPC");
+    await filled(directory.of("replica"));
+  });
+});

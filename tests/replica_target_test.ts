@@ -1,0 +1,265 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+
+import { Directory } from "../src/directory/directory.ts";
+import { errorWithCode } from "../src/error_code.ts";
+import { MOST_SLOTS, ReplicaTarget, type ReplicaTargetOptions } from "../src/replica_target.ts";
+import { BatchDecoder } from "../src/replication/protocol.ts";
+import type { EventSource } from "../src/replication/target.ts";
+import { detectRuntime } from "../src/runtime/mod.ts";
+import type { SlotEvents } from "../src/slot_events.ts";
+import { TimeSlice } from "../src/time_slice.ts";
+import { TemporaryDirectory } from "./fakes/followed.ts";
+import { batch, del, type FakeEvent, keyOf, put, puts, SHAPE, valueOf } from "./fakes/leader_frames.ts";
+import { thrownBy } from "./replication/wire_samples.ts";
+
+const LEADER = { ...SHAPE, slotCount: 64 };
+const { files } = detectRuntime();
+
+function eventsOf(events: FakeEvent[]): SlotEvents {
+  return new BatchDecoder(SHAPE).decode(batch(events).subarray(5), { shard: 0, version: 2 });
+}
+
+/** A target over a directory of its own. */
+class Stage implements AsyncDisposable {
+  readonly scans: string[] = [];
+  readonly temporary = new TemporaryDirectory();
+  target!: ReplicaTarget;
+
+  static async open(options: Partial<ReplicaTargetOptions> = {}): Promise<Stage> {
+    const stage = new Stage();
+    await stage.reopen(options);
+    return stage;
+  }
+
+  get path(): string {
+    return this.temporary.of("replica");
+  }
+
+  /** Closes what is open, and opens the same directory again. */
+  async reopen(options: Partial<ReplicaTargetOptions> = {}): Promise<void> {
+    await this.target?.close(1000);
+    files.makeDirectory(this.path);
+    const directory = { storage: "resident" as const, pid: 1 };
+    const existing = await Directory.open(files, this.path, directory);
+    this.target = new ReplicaTarget({
+      files,
+      path: this.path,
+      directory,
+      sync: "none",
+      divergence: { mode: "guard", limit: 0.1 },
+      leader: "leader:1",
+      protocol: () => 2,
+      slice: new TimeSlice(),
+      onScanBegins: (shard, isFirst) => void this.scans.push(`begins ${shard} ${isFirst}`),
+      onScanEnds: (shard, diverged) => void this.scans.push(`ends ${shard} ${diverged}`),
+      ...options,
+    }, existing);
+  }
+
+  apply(events: FakeEvent[], source: EventSource = "stream"): number {
+    const applied = this.target.apply(0, eventsOf(events), source);
+    this.target.flush(0);
+    return applied;
+  }
+
+  /** A whole scan; answers what it left unconfirmed. */
+  async scan(events: FakeEvent[]): Promise<number> {
+    await this.target.beginScan(0, "scan", LEADER);
+    this.apply(events, "scan");
+    return (await this.target.endScan(0, "scan")).unconfirmed;
+  }
+
+  get(id: number): Uint8Array | undefined {
+    return this.target.directory!.store.get(keyOf(id), { partial: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.target.close(1000);
+    this.temporary[Symbol.dispose]();
+  }
+}
+
+async function rejection(promise: Promise<unknown>): Promise<Error> {
+  const error = await promise.then(() => undefined, (reason) => reason);
+  if (error === undefined) throw new Error("Expected a rejection, but it resolved");
+  return error;
+}
+
+describe("the directory", () => {
+  test("is made by the first scan, of the leader's shape and slots", async () => {
+    await using stage = await Stage.open();
+    expect(stage.target.directory).toBeUndefined();
+    expect([stage.target.isEmpty(0), stage.target.slotCount(0), stage.target.maxVersion(0)]).toEqual([
+      true,
+      0,
+      0,
+    ]);
+    await stage.scan([put(1), put(2, 5)]);
+    expect(stage.target.directory?.shape).toEqual(SHAPE);
+    expect([stage.target.isEmpty(0), stage.target.slotCount(0), stage.target.maxVersion(0)]).toEqual([
+      false,
+      64,
+      5,
+    ]);
+    expect(stage.scans).toEqual(["begins 0 true", "ends 0 0"]);
+  });
+
+  test("of another shape than the leader's is left as it is", async () => {
+    await using stage = await Stage.open();
+    await stage.scan([put(1)]);
+    const error = await rejection(stage.target.beginScan(0, "scan", { ...LEADER, keyLength: 9 }));
+    expect(error).toMatchObject({ name: "ShapeError", remedy: "stop" });
+    expect(error.message).toContain("key length is 9 at leader:1, and 8 in");
+    expect(stage.get(1)).toEqual(valueOf(1));
+  });
+
+  test("is not made for more slots than the limit", async () => {
+    await using stage = await Stage.open();
+    const slots = await rejection(
+      stage.target.beginScan(0, "scan", { ...LEADER, slotCount: MOST_SLOTS + 1 }),
+    );
+    expect(slots).toMatchObject({ name: "ProtocolError", remedy: "reconnect" });
+    expect(slots.message).toContain(`slot_count is ${MOST_SLOTS + 1}, the limit is ${MOST_SLOTS}`);
+    const large = { ...LEADER, valueLength: 60_000, slotCount: 1_000_000 };
+    expect((await rejection(stage.target.beginScan(0, "scan", large))).message).toMatch(
+      /are \d+ bytes, the limit is/,
+    );
+    expect(stage.target.directory).toBeUndefined();
+    expect(existsSync(stage.path + "/db.meta")).toBe(false);
+  });
+
+  test("that is being made when it is closed is closed too", async () => {
+    const stage = await Stage.open();
+    const making = stage.target.beginScan(0, "scan", LEADER).catch(() => {});
+    expect(await stage.target.close(1000)).toEqual([]);
+    await making;
+    stage.temporary[Symbol.dispose]();
+  });
+
+  test("keeps counts, versions and completeness over a clean close", async () => {
+    await using stage = await Stage.open();
+    await stage.scan(puts(5, { version: 3 }));
+    const { appliedTotal } = { appliedTotal: stage.target.appliedTotal(0) };
+    await stage.reopen();
+    expect(stage.target.appliedTotal(0)).toBe(appliedTotal);
+    expect(stage.target.maxVersion(0)).toBe(3);
+    expect(stage.target.directory?.completeness.isComplete(0)).toBe(true);
+    expect(stage.get(4)).toEqual(valueOf(3));
+  });
+
+  test("two growths at once: the header tells of the larger, whichever ends first", async () => {
+    await using stage = await Stage.open();
+    await stage.scan([put(1)]);
+    await Promise.all([
+      stage.target.grow(0, 5000),
+      stage.target.beginScan(0, "side", { ...LEADER, slotCount: 100 }),
+    ]);
+    const slots = stage.target.slotCount(0);
+    expect(slots).toBeGreaterThanOrEqual(5000);
+    stage.apply([put(4999, 2)]);
+    await stage.reopen();
+    expect(stage.target.slotCount(0)).toBe(slots);
+    expect(stage.get(4999)).toEqual(valueOf(2));
+  });
+});
+
+describe("scans", () => {
+  test("a stream and a side scan go by versions: nothing old comes back", async () => {
+    await using stage = await Stage.open();
+    await stage.scan([put(1, 5)]);
+    for (const source of ["stream", "side"] as const) {
+      expect(stage.apply([put(1, 4, { value: 9 }), put(1, 5, { value: 8 })], source)).toBe(0);
+      expect(stage.get(1)).toEqual(valueOf(5));
+    }
+    expect(stage.apply([put(1, 6)], "side")).toBe(1);
+  });
+
+  test("what a whole scan did not see is gone only after a second one", async () => {
+    await using stage = await Stage.open();
+    await stage.scan(puts(3));
+    expect(await stage.scan([put(0), put(1)])).toBe(1);
+    expect(stage.get(2)).toEqual(valueOf(1));
+    expect(await stage.scan([put(0), put(1)])).toBe(0);
+    expect(stage.get(2)).toBeUndefined();
+    expect(stage.get(1)).toEqual(valueOf(1));
+    expect(stage.scans.at(-1)).toBe("ends 0 1");
+  });
+
+  test("a scan that was cut proves nothing", async () => {
+    await using stage = await Stage.open();
+    await stage.scan(puts(3));
+    for (let i = 0; i < 3; i++) {
+      await stage.target.beginScan(0, "scan", LEADER);
+      stage.apply([put(0)], "scan");
+      stage.target.abortScan(0);
+    }
+    expect(stage.get(2)).toEqual(valueOf(1));
+    expect(stage.scans.filter((each) => each.startsWith("ends"))).toHaveLength(1);
+  });
+
+  test("a scan that was abandoned while it was judged is not recorded, and harms none behind it", async () => {
+    await using stage = await Stage.open();
+    await stage.scan(puts(3));
+    await stage.target.beginScan(0, "scan", { ...LEADER, slotCount: 200_000 });
+    stage.apply(puts(3), "scan");
+    const ending = rejection(stage.target.endScan(0, "scan"));
+    stage.target.abortScan(0);
+    expect(await ending).toMatchObject({ name: "ConnectionError" });
+    expect(await stage.scan(puts(3))).toBe(0);
+  });
+
+  test("guard takes the leader's state up to the limit, and then stops in the midst", async () => {
+    await using stage = await Stage.open();
+    await stage.scan(puts(40, { version: 9 }));
+    await stage.target.beginScan(0, "scan", LEADER);
+    const error = thrownBy(() => stage.apply(puts(40, { version: 2 }), "scan"));
+    expect(error).toMatchObject({ name: "DivergedError", remedy: "stop" });
+    expect(error.message).toContain("the limit is 16");
+    expect(stage.get(15)).toEqual(valueOf(2));
+    expect(stage.get(16)).toEqual(valueOf(9));
+  });
+
+  test.each([["hold", 0], ["accept", 40]] as const)(
+    "%s takes %d of 40 contradictions",
+    async (mode, taken) => {
+      await using stage = await Stage.open({ divergence: { mode, limit: 0.1 } });
+      await stage.scan(puts(40, { version: 9 }));
+      await stage.target.beginScan(0, "scan", LEADER);
+      const act = () => stage.apply(puts(40, { version: 2 }), "scan");
+      if (mode === "hold") expect(act).toThrow("the limit is 0");
+      else expect(act()).toBe(40);
+      expect(puts(40).filter(({ slot }) => stage.get(slot)![0] === 2)).toHaveLength(taken);
+    },
+  );
+});
+
+describe("a disk that refuses", () => {
+  test("loses nothing that was staged: the next flush writes it", async () => {
+    const full = { isFull: false };
+    await using stage = await Stage.open({
+      files: {
+        ...files,
+        write: (file, bytes, at, length, position) => {
+          if (full.isFull && position >= 4096) throw errorWithCode("no", "ENOSPC");
+          files.write(file, bytes, at, length, position);
+        },
+      },
+    });
+    await stage.scan(puts(3));
+    full.isFull = true;
+    const error = thrownBy(() => stage.apply([put(1, 7), del(2, 7)]));
+    expect(error).toMatchObject({ name: "StorageError", remedy: "reconnect" });
+    expect(error.message).toMatch(
+      /^Cannot write .*shard_000.fixed\.data: No space left on device \(ENOSPC\)$/,
+    );
+    expect(stage.get(1)).toEqual(valueOf(7));
+    expect((await rejection(stage.target.beginScan(0, "scan", LEADER))).name).toBe("StorageError");
+    full.isFull = false;
+    await stage.target.beginScan(0, "scan", LEADER);
+    stage.target.abortScan(0);
+    await stage.reopen();
+    expect(stage.get(1)).toEqual(valueOf(7));
+    expect(stage.get(2)).toBeUndefined();
+  });
+});
