@@ -73,13 +73,13 @@ describe("any cut gives the same frames", () => {
     }
   });
 
-  test("at random, retained at random, over 20,000 frames", () => {
+  test("at random, retained at random, over 4,000 frames", () => {
     const random = randomIntegers(99);
     const framer = new Framer();
     const sent: string[] = [];
     const seen: string[] = [];
     let rest: Uint8Array = new Uint8Array(0);
-    for (let round = 0; round < 4_000; round++) {
+    for (let round = 0; round < 800; round++) {
       const frames = Array.from(
         { length: 5 },
         () => rawFrame(1 + random(6), pattern(random(random(2_000) + 1), round)),
@@ -98,7 +98,7 @@ describe("any cut gives the same frames", () => {
     }
     framer.push(rest);
     seen.push(...drain(framer));
-    expect(seen.length).toBe(20_000);
+    expect(seen.length).toBe(4_000);
     expect(seen.findIndex((frame, i) => frame !== sent[i])).toBe(-1);
   });
 });
