@@ -1,38 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 
-import { parseAddress } from "../src/address.ts";
-import { errorWithCode } from "../src/error_code.ts";
 import { follow } from "../src/follow.ts";
-import { resolveFollowOptions } from "../src/follow_options.ts";
-import { Follower } from "../src/follower.ts";
 import { encodeError } from "../src/replication/protocol.ts";
 import { detectRuntime } from "../src/runtime/mod.ts";
-import type { Files, Runtime } from "../src/runtime/runtime.ts";
 import type { Change } from "../src/watch.ts";
-import { Followed, QUICK, TemporaryDirectory } from "./fakes/followed.ts";
+import { filled, Followed, GOOD, good, NOBODY, rejection, TemporaryDirectory } from "./fakes/followed.ts";
 import { batch, del, infoFrame, keyOf, put, puts, valueOf } from "./fakes/leader_frames.ts";
-import { type Script, ScriptedLeader } from "./fakes/scripted_leader.ts";
+import { ScriptedLeader } from "./fakes/scripted_leader.ts";
 import { until } from "./harness/until.ts";
-
-const GOOD = batch(puts(3));
-const good: Script = (connection) => connection.scan([GOOD]);
-/** Nobody listens here: port 1 of loopback. */
-const NOBODY = "127.0.0.1:1";
-
-/** A directory that has followed once. */
-async function filled(path: string, script: Script = good): Promise<void> {
-  await using leader = await ScriptedLeader.start(script);
-  await using followed = await Followed.start(leader.address, path);
-  await followed.follower.caughtUp();
-}
-
-/** What a promise rejects with. */
-async function rejection(promise: Promise<unknown>): Promise<Error> {
-  const error = await promise.then(() => undefined, (reason) => reason);
-  if (error === undefined) throw new Error("Expected a rejection, but it resolved");
-  return error;
-}
 
 describe("an existing directory", () => {
   test("is served at once, without a leader", async () => {

@@ -8,6 +8,15 @@ import { follow } from "../../src/follow.ts";
 import type { FollowerEvent, FollowOptions } from "../../src/follow_options.ts";
 import type { Follower } from "../../src/follower.ts";
 import { until } from "../harness/until.ts";
+import { batch, puts } from "./leader_frames.ts";
+import { type Script, ScriptedLeader } from "./scripted_leader.ts";
+
+/** The batch of a leader with three keys: 0, 1 and 2, each with value 1. */
+export const GOOD: Uint8Array = batch(puts(3));
+/** What a good leader with those keys does. */
+export const good: Script = (connection) => connection.scan([GOOD]);
+/** Nobody listens here: port 1 of loopback. */
+export const NOBODY = "127.0.0.1:1";
 
 /** Intervals short enough for tests, long enough for a busy machine. */
 export const QUICK: FollowOptions = {
@@ -89,4 +98,18 @@ export class Followed implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.follower.close();
   }
+}
+
+/** Makes a directory that has followed a leader once. */
+export async function filled(path: string, script: Script = good): Promise<void> {
+  await using leader = await ScriptedLeader.start(script);
+  await using followed = await Followed.start(leader.address, path);
+  await followed.follower.caughtUp();
+}
+
+/** What a promise rejects with; rejects itself where that resolves. */
+export async function rejection(promise: Promise<unknown>): Promise<Error> {
+  const error = await promise.then(() => undefined, (reason) => reason);
+  if (error === undefined) throw new Error("Expected a rejection, but it resolved");
+  return error;
 }

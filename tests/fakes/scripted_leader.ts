@@ -16,6 +16,8 @@ export type Script = (connection: ScriptedConnection) => unknown;
 
 /** One follower's connection. */
 export class ScriptedConnection {
+  /** The how-manieth it is, from 0; -1 before its SyncRequest. */
+  index = -1;
   /** The shard that it asked for. */
   shard = -1;
   /** The protocol version that it asked for. */
@@ -33,7 +35,7 @@ export class ScriptedConnection {
   #acks = 0;
   #onAck: (() => void) | undefined;
 
-  constructor(readonly index: number, socket: Socket, onRequest: (connection: ScriptedConnection) => void) {
+  constructor(socket: Socket, onRequest: (connection: ScriptedConnection) => void) {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.on("error", () => {});
@@ -155,14 +157,13 @@ export class ScriptedLeader implements AsyncDisposable {
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
-    const connection = new ScriptedConnection(this.connections.length, socket, (each) => this.#run(each));
-    void connection;
+    new ScriptedConnection(socket, (connection) => this.#run(connection));
   }
 
   #run(connection: ScriptedConnection): void {
-    const numbered = Object.assign(connection, { index: this.connections.length });
-    this.connections.push(numbered);
-    Promise.resolve().then(() => this.script(numbered)).catch((error) => this.failures.push(error));
+    connection.index = this.connections.length;
+    this.connections.push(connection);
+    Promise.resolve().then(() => this.script(connection)).catch((error) => this.failures.push(error));
   }
 
   /** Stops listening and cuts all connections. */

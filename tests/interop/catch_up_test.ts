@@ -1,9 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import { until } from "../harness/until.ts";
 import type { PeerShape } from "./armdb_peer.ts";
 import { occupiedSlots, slotDifferences } from "./equal.ts";
-import { canRun, expectEqual, LIMIT_MS, SOON_MS, Stage, untilPhase, untilSame, VERSIONS } from "./stage.ts";
+import { canRun, expectEqual, LIMIT_MS, Stage, untilPhase, untilSame, VERSIONS } from "./stage.ts";
 
 interface Case {
   shape: PeerShape;
@@ -57,16 +56,12 @@ for (const version of VERSIONS) {
         expect(follower.size).toBe(fill);
         expect(follower.status().complete).toBe(true);
         expect(follower.status().protocol).toBe(version);
-        expect(await leader.metric("catchup_slots_scanned")).toBe(fill);
+        expect(await leader.reaches("catchup_slots_scanned", fill)).toBe(fill);
 
         await untilPhase(follower, "live");
         const written = Number(await leader.command(`burst ${writes} ${keyspace} 1 30`));
         await untilSame(leader, follower);
-        await until(
-          async () => await leader.metric("streaming_events_sent") === written,
-          SOON_MS,
-          "all sent",
-        );
+        expect(await leader.reaches("streaming_events_sent", written)).toBe(written);
         expect(await leader.metric("events_dropped")).toBe(0);
         // The first scan began with an empty state, but nothing had been deleted before it.
         await expectEqual(leader, follower);
@@ -89,7 +84,7 @@ for (const version of VERSIONS) {
       await follower.caughtUp();
       await leader.peer.event("churned");
       await expectEqual(leader, follower, { otherMetas: false });
-      expect(await leader.metric("streaming_events_sent")).toBeGreaterThan(0);
+      await leader.reaches("streaming_events_sent", 1);
 
       await follower.close();
       await leader.command("burst 3000 60000 1 60");

@@ -65,7 +65,7 @@ describe.skipIf(!canRun)("a leader's queue of 8,192 events that overflows", () =
 async function overflowInScan(leader: RealLeader): Promise<void> {
   await leader.peer.event("scan-held");
   const written = Number(await leader.command(`burst 30000 ${KEYS} 7 30`));
-  expect(await leader.metric("events_dropped")).toBe(written - QUEUE_EVENTS);
+  expect(await leader.reaches("events_dropped", written - QUEUE_EVENTS)).toBe(written - QUEUE_EVENTS);
   await leader.command("release-scan");
 }
 
@@ -77,12 +77,12 @@ async function expectStillStreaming(leader: RealLeader, follower: Follower): Pro
   expect(streamed).toBeGreaterThan(0);
   const written = Number(await leader.command(`burst 100 ${KEYS} 99 30`));
   await expectEqual(leader, follower, { otherMetas: false });
-  expect(await leader.metric("streaming_events_sent")).toBe(streamed + written);
+  await leader.reaches("streaming_events_sent", streamed + written);
 }
 
 async function expectDropsWereTold(leader: RealLeader, follower: Follower): Promise<void> {
-  expect(await leader.metric("events_dropped")).toBeGreaterThan(0);
-  expect(await leader.metric("dropped_rescan")).toBeGreaterThan(0);
+  await leader.reaches("events_dropped", 1);
+  await leader.reaches("dropped_rescan", 1);
   await untilPhase(follower, "live");
   const status = follower.status();
   expect(status.shards[0].scans.whole).toBeGreaterThanOrEqual(1);

@@ -19,7 +19,7 @@ for (const version of VERSIONS) {
       const follower = await stage.follow(leader.address, { protocol: version });
       await follower.caughtUp();
       await expectEqual(leader, follower);
-      expect(await leader.metric("catchup_slots_scanned")).toBe(100);
+      expect(await leader.reaches("catchup_slots_scanned", 100)).toBe(100);
     }, LIMIT_MS);
 
     test("a protocol version that is wrong once the directory is there", async () => {
@@ -59,7 +59,7 @@ for (const version of VERSIONS) {
       for (const value of both) expect(error.message).toMatch(new RegExp(`\\b${value}\\b`));
       // What is there is served on, untouched.
       expect(dumpText(follower.entries())).toBe(await first.dump());
-      expect(await first.metric("catchup_slots_scanned")).toBe(50);
+      expect(await first.reaches("catchup_slots_scanned", 50)).toBe(50);
       await follower.close();
     }, LIMIT_MS);
   });
@@ -83,7 +83,7 @@ describe.skipIf(!canRun)("two followers on one shard", () => {
     expect(first.status().phase).toBe("live");
     expect(first.status().shards[0].scans.whole).toBe(1);
     await until(() => second.status().shards[0].scans.whole >= 2, SOON_MS, "a second scan");
-    expect(await leader.metric("streaming_events_sent")).toBe(written);
+    expect(await leader.reaches("streaming_events_sent", written)).toBe(written);
   }, LIMIT_MS);
 
   test("protocol 2: the second is refused, waits, and takes over when the first leaves", async () => {
@@ -108,7 +108,7 @@ describe.skipIf(!canRun)("two followers on one shard", () => {
     const streamed = await leader.metric("streaming_events_sent");
     const written = Number(await leader.command("burst 300 700 2 30"));
     await expectEqual(leader, second, { otherMetas: false });
-    expect(await leader.metric("streaming_events_sent")).toBe(streamed + written);
+    await leader.reaches("streaming_events_sent", streamed + written);
     expect(second.status().error).toBeNull();
   }, LIMIT_MS);
 });

@@ -65,6 +65,11 @@ export class RealLeader {
     return Number(await this.command(`metric armdb.fixed.${name}`));
   }
 
+  /** Waits until a counter has come so far: the leader counts after it has sent. Answers the counter. */
+  async reaches(name: string, least: number): Promise<number> {
+    return Number(await this.command(`wait ${SOON_MS} >=${least} metric armdb.fixed.${name}`));
+  }
+
   /** All keys and values, as {@linkcode dumpText} writes ours. */
   async dump(): Promise<string> {
     const path = `${this.dir}.dump`;

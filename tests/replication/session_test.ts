@@ -1,105 +1,18 @@
 import { describe, expect, test } from "bun:test";
 
 import { LeaderError, ProtocolError, ProtocolVersionError, ShapeError } from "../../src/errors.ts";
-import { Framer } from "../../src/replication/framer.ts";
 import {
   encodeAck,
   encodeCaughtUp,
   encodeError,
   encodeSyncRequest,
-  type FrameType,
-  frameTypeName,
   HEARTBEAT_FRAME,
 } from "../../src/replication/protocol.ts";
-import {
-  type Effect,
-  Session,
-  type SessionOptions,
-  type SessionPhase,
-} from "../../src/replication/session.ts";
-import { DEFAULT_TIMES } from "../../src/replication/times.ts";
-import { batch, infoFrame, put, puts, reset } from "../fakes/leader_frames.ts";
+import { type SessionOptions, type SessionPhase } from "../../src/replication/session.ts";
+import { batch, infoFrame, put, reset } from "../fakes/leader_frames.ts";
 import { rawFrame, thrownBy } from "./wire_samples.ts";
 
-/** A session with a clock of its own; what it wants done comes out as words. */
-class Talk {
-  now = 1000;
-  readonly session: Session;
-  readonly effects: Effect[] = [];
-
-  constructor(options: Partial<SessionOptions> = {}) {
-    this.session = new Session({
-      shard: 0,
-      version: 2,
-      emptyState: false,
-      side: false,
-      syncBatches: false,
-      nudgeMs: undefined,
-      times: DEFAULT_TIMES,
-      progress: () => ({ applied: 7, maxVersion: 9 }),
-      ...options,
-    }, this.now);
-  }
-
-  said(effects: readonly Effect[]): string {
-    this.effects.push(...effects);
-    return effects.map(words).join(", ");
-  }
-
-  frame(bytes: Uint8Array): string {
-    const framer = new Framer();
-    framer.push(bytes);
-    return this.said(this.session.frame(framer.next()!, this.now));
-  }
-
-  /** The deadline comes. Answers how long it took, and what is done then. */
-  wait(): [ms: number, effects: string] {
-    const ms = this.session.deadline - this.now;
-    this.now = this.session.deadline;
-    return [ms, this.said(this.session.tick(this.now))];
-  }
-
-  greet(slotCount = 64): this {
-    this.frame(infoFrame({ slotCount }));
-    this.session.greeted(slotCount, this.now);
-    return this;
-  }
-
-  caughtUp(): this {
-    this.frame(CAUGHT_UP);
-    return this;
-  }
-
-  judged(): this {
-    this.session.judgeNow(this.now);
-    this.session.judged(this.now);
-    return this;
-  }
-}
-
-const CAUGHT_UP = encodeCaughtUp({ shard: 0, scanned: 1 });
-const DAY_MS = 86_400_000;
-
-function words(effect: Effect): string {
-  if (effect.type === "send") return `send ${frameTypeName(effect.frame[0] as FrameType)}`;
-  if (effect.type === "apply") return `apply ${effect.events.count} ${effect.source}`;
-  if (effect.type === "end") return `end ${effect.reason}`;
-  return effect.type;
-}
-
-/** A session that has come to a phase, and waits for nothing. */
-function talkIn(phase: SessionPhase, options: Partial<SessionOptions> = {}): Talk {
-  const talk = new Talk({ ...(phase === "catch-up-only" ? { version: 1 } : {}), ...options });
-  talk.session.start(talk.now);
-  if (phase === "greeting") return talk;
-  talk.greet();
-  if (phase === "catching-up") return talk;
-  talk.caughtUp();
-  if (phase === "settling") return talk;
-  talk.judged();
-  if (phase === "catch-up-only") talk.wait();
-  return talk;
-}
+import { CAUGHT_UP, PHASES, Talk, talkIn } from "../fakes/talk.ts";
 
 /** What a frame does in a phase, in words; an error by class and message. */
 function outcome(phase: SessionPhase, frame: Uint8Array): string {
@@ -113,7 +26,6 @@ function outcome(phase: SessionPhase, frame: Uint8Array): string {
   }
 }
 
-const PHASES: SessionPhase[] = ["greeting", "catching-up", "settling", "live", "catch-up-only"];
 const onlyOnce = (frame: string, right: string) => (phase: SessionPhase) =>
   `ProtocolError: Cannot accept ${frame} in phase ${phase}: it comes once, in phase ${right}`;
 
@@ -232,143 +144,6 @@ describe("the order of a session", () => {
     talk.caughtUp();
     expect(talk.wait()).toEqual([250, "judge"]);
     expect(talk.said(talk.session.judged(talk.now))).toBe("end scanned");
-  });
-});
-
-describe("deadlines", () => {
-  test.each(
-    [
-      ["greeting", {}, 10_000, "end silent"],
-      ["settling", {}, 250, "judge"],
-      // 64 slots of 32 bytes add next to nothing to the 15 s.
-      ["catching-up", {}, 15_000 + 64 * 32 / 50_000, "end silent"],
-      ["live", { nudgeMs: undefined }, 5000, "send Heartbeat"],
-      ["live", { nudgeMs: 2 }, 2, "send Heartbeat"],
-      ["live", { version: 1, nudgeMs: 2 }, 6000, ""],
-    ] as [SessionPhase, Partial<SessionOptions>, number, string][],
-  )("%s with %o: the next thing after %d ms is '%s'", (phase, options, ms, effects) => {
-    const talk = talkIn(phase, options);
-    const [waited, said] = talk.wait();
-    expect(waited).toBeCloseTo(ms, 6);
-    expect(said).toBe(effects);
-  });
-
-  test("greeting ends 10 s after the begin, whatever else comes", () => {
-    const talk = talkIn("greeting");
-    talk.now += 9000;
-    talk.frame(HEARTBEAT_FRAME);
-    expect(talk.wait()).toEqual([1000, "end silent"]);
-  });
-
-  test("the scan of free slots gets its time", () => {
-    const talk = new Talk();
-    talk.session.start(talk.now);
-    talk.greet(10_000_000);
-    expect(talk.session.deadline - talk.now).toBe(15_000 + 10_000_000 * 32 / 50_000);
-    talk.now += 20_000;
-    talk.frame(batch([put(1)]));
-    expect(talk.session.deadline - talk.now).toBe(15_000 + 6400);
-  });
-
-  test("an early tick does nothing", () => {
-    for (const phase of PHASES) {
-      const talk = talkIn(phase);
-      if (talk.session.deadline === Infinity) continue;
-      expect(talk.said(talk.session.tick(talk.session.deadline - 1e-3))).toBe("");
-      expect(talk.session.phase).toBe(phase);
-    }
-  });
-
-  test("protocol 2: silent for 15 s while live, and Heartbeats of ours are not hearing", () => {
-    const talk = talkIn("live");
-    const said = [talk.wait(), talk.wait(), talk.wait()];
-    expect(said.map(([ms]) => ms)).toEqual([5000, 5000, 5000]);
-    expect(said[2][1]).toBe("send Heartbeat, end silent");
-    const end = talk.effects.at(-1)!;
-    expect(end.type === "end" && end.error?.message).toBe(
-      "The leader said nothing for 15000 ms (phase live)",
-    );
-  });
-
-  test("protocol 1: catch-up-only after 6 s without a frame, and nothing is sent before or after", () => {
-    const talk = talkIn("live", { version: 1, nudgeMs: 2 });
-    expect(talk.wait()).toEqual([6000, ""]);
-    expect(talk.session.phase).toBe("catch-up-only");
-    expect(talk.session.deadline).toBe(Infinity);
-    expect(talk.said(talk.session.tick(talk.now + DAY_MS))).toBe("");
-    expect(talk.session.phase).toBe("catch-up-only");
-  });
-
-  test("protocol 1: a frame proves the stream; then 60 s of silence end it", () => {
-    const talk = talkIn("live", { version: 1 });
-    talk.now += 5000;
-    expect(talk.frame(HEARTBEAT_FRAME)).toBe("");
-    expect(talk.session.hasStreamed).toBe(true);
-    expect(talk.session.deadline - talk.now).toBe(DEFAULT_TIMES.heartbeatV1Ms - 5000);
-    const said = [talk.wait(), talk.wait()];
-    expect(said.map(([, effects]) => effects)).toEqual(["send Heartbeat", "end silent"]);
-    expect(talk.now - 6000).toBe(60_000);
-  });
-
-  test("protocol 1: a Heartbeat before the settling is over proves the stream too", () => {
-    const talk = talkIn("settling", { version: 1 });
-    talk.frame(HEARTBEAT_FRAME);
-    expect(talk.wait()).toEqual([250, "judge"]);
-    talk.session.judged(talk.now);
-    expect(talk.session.deadline - talk.now).toBeGreaterThan(6000);
-  });
-
-  test("a Heartbeat is never answered, however many come", () => {
-    for (const phase of PHASES) {
-      const talk = talkIn(phase);
-      for (let i = 0; i < 1000; i++) expect(talk.frame(HEARTBEAT_FRAME)).toBe("");
-      expect(talk.effects.filter((effect) => effect.type === "send" && effect.frame[0] === 6)).toEqual([]);
-    }
-  });
-
-  test("nudges: only protocol 2, live and idle", () => {
-    for (const phase of ["greeting", "catching-up", "settling"] as const) {
-      expect(talkIn(phase, { nudgeMs: 2 }).session.deadline - 1000).toBeGreaterThan(100);
-    }
-    const talk = talkIn("live", { nudgeMs: 2 });
-    talk.now += 1.5;
-    talk.frame(batch([put(1)]));
-    expect(talk.session.deadline - talk.now).toBe(2);
-    talk.now += 1;
-    talk.session.applied(talk.now);
-    expect(talk.session.deadline - talk.now).toBe(2);
-    expect([talk.wait(), talk.wait()]).toEqual([[2, "send Heartbeat"], [2, "send Heartbeat"]]);
-  });
-});
-
-describe("suspected drops", () => {
-  /** Streams batches of so many events; answers in which of them drops were suspected. */
-  function suspected(sizes: number[]): number[] {
-    const talk = talkIn("live");
-    return sizes.flatMap((size, i) => {
-      const said = talk.frame(batch(puts(size)));
-      return said.startsWith("suspect-drops, apply") ? [i] : [];
-    });
-  }
-  const full = (count: number) => new Array<number>(count).fill(256);
-
-  test.each(
-    [
-      ["30 full batches are not enough", full(30), []],
-      ["31 are 7,936 events, and say it once", full(60), [30]],
-      ["an unfull batch proves an empty queue", [...full(30), 255, ...full(30)], []],
-      ["a run after an unfull batch counts anew", [...full(31), 1, ...full(31)], [30, 62]],
-      ["an empty batch is unfull", [...full(30), 0, ...full(30)], []],
-    ] as [string, number[], number[]][],
-  )("%s", (_name, sizes, expected) => expect(suspected(sizes)).toEqual(expected));
-
-  test("the batches of a scan are full without a meaning", () => {
-    const talk = new Talk();
-    talk.session.start(talk.now);
-    talk.greet(20_000);
-    for (let i = 0; i < 40; i++) {
-      expect(talk.frame(batch(puts(256, { first: 256 * i })))).toBe("apply 256 scan");
-    }
   });
 });
 
