@@ -21,7 +21,7 @@ export type { FollowerEvent, FollowOptions } from "./src/follow_options.ts";
 export type { Found } from "./src/fixed/store.ts";
 export type { Change, ResyncReason, WatchOptions } from "./src/watch.ts";
 export type { ErrorStatus, FollowerStatus, ShardStatus } from "./src/status.ts";
-export type { EndReason } from "./src/replication/session.ts";
+export type { EndReason } from "./src/replication/effect.ts";
 export type { Phase } from "./src/replication/phase.ts";
 export type { BackoffOptions } from "./src/replication/backoff.ts";
 export type { RescanSettings } from "./src/replication/links.ts";

@@ -2,7 +2,7 @@ import { formatAddress } from "./address.ts";
 import { Directory, lockForWriting } from "./directory/directory.ts";
 import { ClosedError, ConnectionError, DivergedError, LeaderError, StorageError } from "./errors.ts";
 import { countSlots, type Found, type Store } from "./fixed/store.ts";
-import type { ResolvedFollowOptions } from "./follow_options.ts";
+import type { FollowerEvent, ResolvedFollowOptions } from "./follow_options.ts";
 import { ReplicaTarget } from "./replica_target.ts";
 import type { End } from "./replication/conversation.ts";
 import type { Link } from "./replication/link.ts";
@@ -85,7 +85,7 @@ export class Follower implements AsyncDisposable {
         this.#hub.attach(store);
         this.#created.resolve();
       },
-      onMisrouted: (shard) => options.onEvent({ type: "notice", shard, message: MISROUTED }),
+      onMisrouted: (shard) => this.#tell({ type: "notice", shard, message: MISROUTED }),
     }, held.directory);
     this.#links = new Links({
       network: runtime.network,
@@ -233,13 +233,12 @@ export class Follower implements AsyncDisposable {
 
   /** What the links tell; not methods of the class, since it is public and they are not. */
   #heard(): LinksListener {
-    const { onEvent } = this.#options;
     return {
-      onPhase: ({ shard, phase }) => onEvent({ type: "phase", shard, phase }),
+      onPhase: ({ shard, phase }) => this.#tell({ type: "phase", shard, phase }),
       onCaughtUp: () => {
         if (this.#isCaughtUp()) this.#caughtUp.resolve();
       },
-      onNotice: ({ shard }, message) => onEvent({ type: "notice", shard, message }),
+      onNotice: ({ shard }, message) => this.#tell({ type: "notice", shard, message }),
       onEnd: (link, end) => this.#onEnd(link, end),
     };
   }
@@ -249,7 +248,16 @@ export class Follower implements AsyncDisposable {
       this.#hub.diverged();
       this.#caughtUp.reject(error);
     }
-    this.#options.onEvent({ type: "end", shard: link.shard, reason, error });
+    this.#tell({ type: "end", shard: link.shard, reason, error });
+  }
+
+  /** An error of the listener is the program's own, and must not look like one of the link. */
+  #tell(event: FollowerEvent): void {
+    try {
+      this.#options.onEvent(event);
+    } catch (error) {
+      reportError(error);
+    }
   }
 
   #begin(): void {

@@ -156,18 +156,29 @@ export class ReplicaTarget implements ReplicationTarget {
   }
 
   async endScan(id: number, source: "scan" | "side"): Promise<ScanResult> {
+    // A stream beside a side scan makes an absent slot prove nothing.
+    if (source === "side") return { unconfirmed: 0 };
     const shard = this.#shard(id);
     const state = this.#states[id];
+    const scan = state.scan!;
     const { slice, protocol } = this.#options;
-    const unconfirmed = source === "scan" ? await this.#judgeScan(shard, state) : 0;
+    await finishScan(scan, slice);
+    requireCurrent(state, scan);
+    await forgetSuspects(shard, slice);
+    const unconfirmed = suspectUnseen(shard, scan);
     await settleDuplicates(shard, protocol() === 2 ? "highest" : "lowest", slice);
+    requireCurrent(state, scan);
     this.flush(id);
-    if (source === "scan") await this.#recordScan(id, state);
+    await this.#recordScan(id, state);
     return { unconfirmed };
   }
 
   abortScan(shard: number): void {
-    if (this.#states[shard] !== undefined) this.#states[shard].scan = undefined;
+    const scan = this.#states[shard]?.scan;
+    if (scan === undefined) return;
+    this.#states[shard].scan = undefined;
+    // What a scan has not touched is still as the last whole one left it.
+    if (scan.findings.applied === 0) this.#directory!.completeness.scanChangedNothing(shard);
   }
 
   /** Stops the timers, saves the cursors, closes the directory. Answers the shards that stay dirty. */
@@ -180,17 +191,6 @@ export class ReplicaTarget implements ReplicationTarget {
     }
     await this.#directory?.completeness.settled();
     return await this.#directory?.close(limitMs) ?? [];
-  }
-
-  /** Side scans never come here: a stream beside a scan makes an absent slot prove nothing. */
-  async #judgeScan(shard: Shard, state: ShardState): Promise<number> {
-    const { slice } = this.#options;
-    const scan = state.scan!;
-    await finishScan(scan, slice);
-    // The link may have been ended meanwhile, and another scan begun.
-    if (state.scan !== scan) throw new ConnectionError("Cannot judge the scan: it was abandoned");
-    await forgetSuspects(shard, slice);
-    return suspectUnseen(shard, scan);
   }
 
   async #recordScan(id: number, state: ShardState): Promise<void> {
@@ -236,4 +236,9 @@ export class ReplicaTarget implements ReplicationTarget {
   #shard(id: number): Shard {
     return this.#directory!.store.shards[id];
   }
+}
+
+/** Throws where the link was ended while its scan was judged: another one may have begun. */
+function requireCurrent(state: ShardState, scan: WholeScan): void {
+  if (state.scan !== scan) throw new ConnectionError("Cannot judge the scan: it was abandoned");
 }

@@ -68,6 +68,14 @@ export class Completeness {
     await this.#write();
   }
 
+  /** Notes that a scan was cut before it changed anything; written without waiting. */
+  scanChangedNothing(shard: number): void {
+    if (this.#state.shards[shard].scanningSinceMs === null || !this.#trustedAtOpen[shard]) return;
+    this.#state.shards[shard].scanningSinceMs = null;
+    // A failure leaves the file as careful as it was.
+    this.#write().catch(() => {});
+  }
+
   /** Notes that a whole scan ended; durable when it resolves. Rejects with StorageError. */
   async scanEnded(shard: number, nowMs: number): Promise<void> {
     this.#state.shards[shard] = { wholeScanAtMs: nowMs, scanningSinceMs: null };

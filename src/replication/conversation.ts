@@ -9,7 +9,8 @@ import { LinkCounters } from "./counters.ts";
 import { type Frame, Framer } from "./framer.ts";
 import type { LinkShared } from "./link_shared.ts";
 import { FrameType, type ShardInfo } from "./protocol.ts";
-import { type Effect, type EndReason, Session } from "./session.ts";
+import type { Effect, EndReason } from "./effect.ts";
+import { Session } from "./session.ts";
 
 /** How a connection ended. */
 export interface End {

@@ -13,9 +13,11 @@
  * ```
  */
 
-import { ConnectionError, LeaderError, ProtocolError, ProtocolVersionError, ShapeError } from "../errors.ts";
+import { ConnectionError, ProtocolError, ShapeError } from "../errors.ts";
 import type { SlotEvents } from "../slot_events.ts";
+import type { Effect, EndReason } from "./effect.ts";
 import type { Frame } from "./framer.ts";
+import { readErrorFrame } from "./error_frame.ts";
 import {
   ACK_FRAME_BYTES,
   BATCH_TARGET_BYTES,
@@ -37,37 +39,6 @@ import type { SessionTimes } from "./times.ts";
 
 /** Where a session stands. */
 export type SessionPhase = "greeting" | "catching-up" | "settling" | "live" | "catch-up-only" | "ended";
-
-/** Why a session ended; the link decides by it when to come back. */
-export type EndReason =
-  | "closed"
-  | "silent"
-  | "partial-scan"
-  | "dropped"
-  | "already-streaming"
-  | "version-mismatch"
-  | "rescan"
-  | "scanned"
-  | "error";
-
-/** What the link is to do. */
-export type Effect =
-  /** Write these bytes in one write, before the next input. */
-  | { type: "send"; frame: Uint8Array }
-  /** Prepare the store for the leader's shape, then `greeted` (waits). */
-  | { type: "greet"; info: ShardInfo }
-  /** Apply the events, then `applied` (waits). */
-  | { type: "apply"; events: SlotEvents; highestSlot: number; source: EventSource }
-  /** Write what was applied to the file. */
-  | { type: "flush" }
-  /** Make durable what was flushed, then `synced` (waits). */
-  | { type: "sync" }
-  /** The whole scan came: judge it, then `judged` (waits). */
-  | { type: "judge" }
-  /** A run of full batches may have hidden dropped events: a scan is due. */
-  | { type: "suspect-drops" }
-  /** Close the connection. */
-  | { type: "end"; reason: EndReason; error?: Error };
 
 /** What a session is started with. */
 export interface SessionOptions {
@@ -318,24 +289,8 @@ export class Session {
   }
 
   #onError(message: string): void {
-    const version = /^protocol version mismatch: leader (\d+)/.exec(message);
-    if (version !== null) {
-      const error = new ProtocolVersionError(
-        `Cannot follow: protocol version is ${version[1]} at the leader, and ${this.#options.version} here`,
-      );
-      this.#end("version-mismatch", error);
-    } else if (message === "events dropped, rescan required") {
-      this.#end("dropped", new LeaderError(message));
-    } else if (message === "shard already streaming") {
-      this.#end(
-        "already-streaming",
-        new LeaderError("The leader says: shard already streaming (to another follower)"),
-      );
-    } else if (message === "invalid shard_id") {
-      throw new ShapeError(`Cannot follow: the leader has no shard ${this.#options.shard}`);
-    } else {
-      this.#end("error", new LeaderError(`The leader says: ${message}`));
-    }
+    const { reason, error } = readErrorFrame(message, this.#options);
+    this.#end(reason, error);
   }
 
   #onPhaseDeadline(now: number): void {

@@ -1,13 +1,9 @@
 /** A session that a test talks to: frames in, words out. */
 
+import type { Effect } from "../../src/replication/effect.ts";
 import { Framer } from "../../src/replication/framer.ts";
 import { encodeCaughtUp, type FrameType, frameTypeName } from "../../src/replication/protocol.ts";
-import {
-  type Effect,
-  Session,
-  type SessionOptions,
-  type SessionPhase,
-} from "../../src/replication/session.ts";
+import { Session, type SessionOptions, type SessionPhase } from "../../src/replication/session.ts";
 import { DEFAULT_TIMES } from "../../src/replication/times.ts";
 import { infoFrame } from "./leader_frames.ts";
 
