@@ -15,12 +15,12 @@
  */
 
 // To follow a leader.
-export { follow } from "./src/follow.ts";
-export { Follower, type Lookup } from "./src/follower.ts";
-export type { FollowerEvent, FollowOptions } from "./src/follow_options.ts";
+export { follow } from "./src/replica/follow.ts";
+export { Follower, type Lookup } from "./src/replica/follower.ts";
+export type { FollowerEvent, FollowOptions } from "./src/replica/follow_options.ts";
 export type { Found } from "./src/fixed/store.ts";
-export type { Change, ResyncReason, WatchOptions } from "./src/watch.ts";
-export type { ErrorStatus, FollowerStatus, ShardStatus } from "./src/status.ts";
+export type { Change, ResyncReason, WatchOptions } from "./src/replica/watch.ts";
+export type { ErrorStatus, FollowerStatus, ShardStatus } from "./src/replica/status.ts";
 export type { EndReason } from "./src/replication/effect.ts";
 export type { Phase } from "./src/replication/phase.ts";
 export type { BackoffOptions } from "./src/replication/backoff.ts";
@@ -36,7 +36,7 @@ export type { LeaderLimits } from "./src/replication/leader_connection.ts";
 export type { Address } from "./src/runtime/runtime.ts";
 export type { Shape } from "./src/slot_events.ts";
 export type { StorageKind } from "./src/storage/slot_file.ts";
-export type { SyncPolicy } from "./src/replica_target.ts";
+export type { SyncPolicy } from "./src/replica/replica_target.ts";
 export {
   ClosedError,
   ConnectionError,

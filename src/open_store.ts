@@ -8,7 +8,7 @@ import type { Shard } from "./fixed/shard.ts";
 import type { Store } from "./fixed/store.ts";
 import { deleteKey, putSlot, SlotAllocator, slotForPut } from "./fixed/write.ts";
 import { OwnSource } from "./own_source.ts";
-import type { SyncPolicy } from "./replica_target.ts";
+import type { SyncPolicy } from "./replica/replica_target.ts";
 import { Leader, type LeaderOptions } from "./replication/leader.ts";
 import type { ReplicationSource } from "./replication/source.ts";
 import { detectRuntime } from "./runtime/mod.ts";

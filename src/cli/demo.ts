@@ -2,8 +2,8 @@
 
 import { formatAddress } from "../address.ts";
 import { ConnectionError } from "../errors.ts";
-import { follow } from "../follow.ts";
-import type { Follower } from "../follower.ts";
+import { follow } from "../replica/follow.ts";
+import type { Follower } from "../replica/follower.ts";
 import { openStore, type OwnStore } from "../open_store.ts";
 import { parseFlags } from "./args.ts";
 import { type Command, ExitCode } from "./command.ts";

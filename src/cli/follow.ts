@@ -2,10 +2,10 @@
 
 import { parseAddress } from "../address.ts";
 import { ConnectionError, DivergedError, SlotcaskError } from "../errors.ts";
-import { follow } from "../follow.ts";
-import type { FollowOptions } from "../follow_options.ts";
-import type { Follower } from "../follower.ts";
-import type { FollowerStatus } from "../status.ts";
+import { follow } from "../replica/follow.ts";
+import type { FollowOptions } from "../replica/follow_options.ts";
+import type { Follower } from "../replica/follower.ts";
+import type { FollowerStatus } from "../replica/status.ts";
 import { STORAGE_KINDS } from "../storage/slot_file.ts";
 import { type FlagValues, parseFlags } from "./args.ts";
 import { type CliContext, type Command, ExitCode } from "./command.ts";

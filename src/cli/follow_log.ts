@@ -1,7 +1,7 @@
 /** A follower's events as log lines. */
 
 import { ProtocolVersionError, SlotcaskError } from "../errors.ts";
-import type { FollowerEvent } from "../follow_options.ts";
+import type { FollowerEvent } from "../replica/follow_options.ts";
 import type { Phase } from "../replication/phase.ts";
 import type { Log, LogLevel } from "./log.ts";
 import { RepeatFolder } from "./repeat_folder.ts";

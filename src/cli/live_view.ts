@@ -1,7 +1,7 @@
 /** What a running command shows: a live screen on a terminal, log lines elsewhere. */
 
-import type { Follower } from "../follower.ts";
-import type { FollowerEvent } from "../follow_options.ts";
+import type { Follower } from "../replica/follower.ts";
+import type { FollowerEvent } from "../replica/follow_options.ts";
 import type { CliContext } from "./command.ts";
 import { FollowLog } from "./follow_log.ts";
 import { type Log, type LogFormat, openLog } from "./log.ts";

@@ -1,6 +1,6 @@
 /** A follower's status as lines of a terminal: bars while it catches up, then one line. No I/O, no clock. */
 
-import type { FollowerStatus, ShardStatus } from "../status.ts";
+import type { FollowerStatus, ShardStatus } from "../replica/status.ts";
 import { formatDuration } from "./duration.ts";
 import type { Rates } from "./rate.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { CliContext } from "../../src/cli/command.ts";
 import { LiveView } from "../../src/cli/live_view.ts";
 import type { LogFormat } from "../../src/cli/log.ts";
-import type { Follower } from "../../src/follower.ts";
+import type { Follower } from "../../src/replica/follower.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 
 /** As much of a follower as a view asks for. */

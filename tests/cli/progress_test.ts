@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { bar, formatCount, statusLines, summedLine, type View } from "../../src/cli/progress.ts";
 import { Rates } from "../../src/cli/rate.ts";
 import type { Phase } from "../../src/replication/phase.ts";
-import { type FollowerStatus, leastPhase, type ShardStatus } from "../../src/status.ts";
+import { type FollowerStatus, leastPhase, type ShardStatus } from "../../src/replica/status.ts";
 
 interface ShardChanges {
   phase?: Phase;

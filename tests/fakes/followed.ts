@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { follow } from "../../src/follow.ts";
-import type { FollowerEvent, FollowOptions } from "../../src/follow_options.ts";
-import type { Follower } from "../../src/follower.ts";
+import { follow } from "../../src/replica/follow.ts";
+import type { FollowerEvent, FollowOptions } from "../../src/replica/follow_options.ts";
+import type { Follower } from "../../src/replica/follower.ts";
 import { until } from "../harness/until.ts";
 import { batch, puts } from "./leader_frames.ts";
 import { type Script, ScriptedLeader } from "./scripted_leader.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { follow } from "../../src/follow.ts";
+import { follow } from "../../src/replica/follow.ts";
 import { lead, openStore, type OwnStore } from "../../src/open_store.ts";
 import type { Leader, LeaderEvent, LeaderOptions } from "../../src/replication/leader.ts";
 import { encodeAck, encodeSyncRequest, HEARTBEAT_FRAME, type Shape } from "../../src/replication/protocol.ts";

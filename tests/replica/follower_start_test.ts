@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { follow } from "../mod.ts";
-import { dumpOf, filledStore, isClean } from "./cli/leading.ts";
+import { follow } from "../../mod.ts";
+import { dumpOf, filledStore, isClean } from "../cli/leading.ts";
 
 /** On loopback nobody listens there. */
 const NOBODY = "127.0.0.1:1";

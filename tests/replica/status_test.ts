@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
-import { ShapeError, StorageError } from "../src/errors.ts";
-import type { Phase } from "../src/replication/phase.ts";
-import { errorStatus, leastPhase } from "../src/status.ts";
+import { ShapeError, StorageError } from "../../src/errors.ts";
+import type { Phase } from "../../src/replication/phase.ts";
+import { errorStatus, leastPhase } from "../../src/replica/status.ts";
 
 const ORDER: Phase[] = [
   "stopped",

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { ClosedError, DivergedError } from "../src/errors.ts";
-import { Store } from "../src/fixed/store.ts";
-import { type Change, closedError, WatchHub, type WatchOptions } from "../src/watch.ts";
-import { apply, makeShard, SHAPE, type TestEvent, textOf } from "./fakes/shard_kit.ts";
+import { ClosedError, DivergedError } from "../../src/errors.ts";
+import { Store } from "../../src/fixed/store.ts";
+import { type Change, closedError, WatchHub, type WatchOptions } from "../../src/replica/watch.ts";
+import { apply, makeShard, SHAPE, type TestEvent, textOf } from "../fakes/shard_kit.ts";
 
 /** A change in words: "put a=1 v3", "delete a", "caught-up 0", "resync overflow". */
 function words(change: Change): string {

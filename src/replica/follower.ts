@@ -1,17 +1,17 @@
-import { formatAddress } from "./address.ts";
-import { Directory, lockForWriting } from "./directory/directory.ts";
-import { ClosedError, ConnectionError, DivergedError, LeaderError, StorageError } from "./errors.ts";
-import { countSlots, type Found, type Store } from "./fixed/store.ts";
+import { formatAddress } from "../address.ts";
+import { Directory, lockForWriting } from "../directory/directory.ts";
+import { ClosedError, ConnectionError, DivergedError, LeaderError, StorageError } from "../errors.ts";
+import { countSlots, type Found, type Store } from "../fixed/store.ts";
 import type { FollowerEvent, ResolvedFollowOptions } from "./follow_options.ts";
 import { ReplicaTarget } from "./replica_target.ts";
-import type { End } from "./replication/conversation.ts";
-import type { Link } from "./replication/link.ts";
-import { ProtocolChoice } from "./replication/link_shared.ts";
-import { Links, type LinksListener } from "./replication/links.ts";
-import type { Address, Runtime } from "./runtime/runtime.ts";
+import type { End } from "../replication/conversation.ts";
+import type { Link } from "../replication/link.ts";
+import { ProtocolChoice } from "../replication/link_shared.ts";
+import { Links, type LinksListener } from "../replication/links.ts";
+import type { Address, Runtime } from "../runtime/runtime.ts";
 import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus } from "./status.ts";
-import type { DirectoryLock } from "./storage/dir_lock.ts";
-import { LONGEST_TIMEOUT_MS, TimeSlice } from "./time_slice.ts";
+import type { DirectoryLock } from "../storage/dir_lock.ts";
+import { LONGEST_TIMEOUT_MS, TimeSlice } from "../time_slice.ts";
 import { type Change, type ResyncReason, WatchHub, type WatchOptions } from "./watch.ts";
 
 /** Bytes that may wait for a store that is busy, per shard. */

@@ -1,8 +1,8 @@
-import { ClosedError } from "./errors.ts";
-import { copyEntry } from "./fixed/entries.ts";
-import { versionOf } from "./fixed/meta.ts";
-import type { Shard, ShardObserver } from "./fixed/shard.ts";
-import type { Store } from "./fixed/store.ts";
+import { ClosedError } from "../errors.ts";
+import { copyEntry } from "../fixed/entries.ts";
+import { versionOf } from "../fixed/meta.ts";
+import type { Shard, ShardObserver } from "../fixed/shard.ts";
+import type { Store } from "../fixed/store.ts";
 
 /** Why a watcher must read the entries again. */
 export type ResyncReason = "overflow" | "reconnect" | "rescan" | "diverged";

@@ -2,12 +2,12 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../src/replication/protocol.ts";
-import { Followed, TemporaryDirectory } from "./fakes/followed.ts";
-import { batch, infoFrame, keyOf, put, puts, reset, valueOf } from "./fakes/leader_frames.ts";
-import { ScriptedLeader } from "./fakes/scripted_leader.ts";
-import { until } from "./harness/until.ts";
-import { concat, rawFrame } from "./replication/wire_samples.ts";
+import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
+import { Followed, TemporaryDirectory } from "../fakes/followed.ts";
+import { batch, infoFrame, keyOf, put, puts, reset, valueOf } from "../fakes/leader_frames.ts";
+import { ScriptedLeader } from "../fakes/scripted_leader.ts";
+import { until } from "../harness/until.ts";
+import { concat, rawFrame } from "../replication/wire_samples.ts";
 
 const CAUGHT_UP = encodeCaughtUp({ shard: 0, scanned: 3 });
 /** What the leader has all the time. */

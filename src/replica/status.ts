@@ -1,6 +1,6 @@
-import { type Remedy, SlotcaskError } from "./errors.ts";
-import type { Phase } from "./replication/phase.ts";
-import type { Shape } from "./slot_events.ts";
+import { type Remedy, SlotcaskError } from "../errors.ts";
+import type { Phase } from "../replication/phase.ts";
+import type { Shape } from "../slot_events.ts";
 
 /** An error, as status prints it. */
 export interface ErrorStatus {

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
 
-import { parseAddress } from "../src/address.ts";
-import { errorWithCode } from "../src/error_code.ts";
-import { resolveFollowOptions } from "../src/follow_options.ts";
-import { Follower } from "../src/follower.ts";
-import { detectRuntime } from "../src/runtime/mod.ts";
-import type { Files, Runtime } from "../src/runtime/runtime.ts";
-import { filled, Followed, good, NOBODY, QUICK, rejection, TemporaryDirectory } from "./fakes/followed.ts";
-import { batch, keyOf, put, valueOf } from "./fakes/leader_frames.ts";
-import { ScriptedLeader } from "./fakes/scripted_leader.ts";
-import { until } from "./harness/until.ts";
+import { parseAddress } from "../../src/address.ts";
+import { errorWithCode } from "../../src/error_code.ts";
+import { resolveFollowOptions } from "../../src/replica/follow_options.ts";
+import { Follower } from "../../src/replica/follower.ts";
+import { detectRuntime } from "../../src/runtime/mod.ts";
+import type { Files, Runtime } from "../../src/runtime/runtime.ts";
+import { filled, Followed, good, NOBODY, QUICK, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { batch, keyOf, put, valueOf } from "../fakes/leader_frames.ts";
+import { ScriptedLeader } from "../fakes/scripted_leader.ts";
+import { until } from "../harness/until.ts";
 
 /** A follower whose files fail where they are told to. */
 async function withFiles(

@@ -1,11 +1,11 @@
-import { UsageError } from "./errors.ts";
+import { UsageError } from "../errors.ts";
 import type { SyncPolicy } from "./replica_target.ts";
-import { type BackoffOptions, DEFAULT_BACKOFF } from "./replication/backoff.ts";
-import { DEFAULT_RESCAN, type RescanSettings } from "./replication/links.ts";
-import type { Phase } from "./replication/phase.ts";
-import type { EndReason } from "./replication/effect.ts";
-import { DEFAULT_TIMES, type SessionTimes } from "./replication/times.ts";
-import { STORAGE_KINDS, type StorageKind } from "./storage/slot_file.ts";
+import { type BackoffOptions, DEFAULT_BACKOFF } from "../replication/backoff.ts";
+import { DEFAULT_RESCAN, type RescanSettings } from "../replication/links.ts";
+import type { Phase } from "../replication/phase.ts";
+import type { EndReason } from "../replication/effect.ts";
+import { DEFAULT_TIMES, type SessionTimes } from "../replication/times.ts";
+import { STORAGE_KINDS, type StorageKind } from "../storage/slot_file.ts";
 
 /** What happens to a follower, for logs. */
 export type FollowerEvent =

@@ -1,7 +1,7 @@
-import { parseAddress } from "./address.ts";
+import { parseAddress } from "../address.ts";
 import { type FollowOptions, resolveFollowOptions } from "./follow_options.ts";
 import { Follower } from "./follower.ts";
-import { detectRuntime } from "./runtime/mod.ts";
+import { detectRuntime } from "../runtime/mod.ts";
 
 /**
  * Follows a leader into a directory.

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import { UsageError } from "../src/errors.ts";
-import { type FollowOptions, resolveFollowOptions } from "../src/follow_options.ts";
-import { thrownBy } from "./replication/wire_samples.ts";
+import { UsageError } from "../../src/errors.ts";
+import { type FollowOptions, resolveFollowOptions } from "../../src/replica/follow_options.ts";
+import { thrownBy } from "../replication/wire_samples.ts";
 
 test("defaults", () => {
   const { onEvent, ...options } = resolveFollowOptions({});

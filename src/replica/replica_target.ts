@@ -2,21 +2,21 @@
  * The store of a replica as replication sees it: creates, grows, applies, syncs and judges, shard by shard.
  */
 
-import { Directory, type DirectoryOptions } from "./directory/directory.ts";
-import { CursorFile } from "./directory/cursor_file.ts";
-import { SyncTimer } from "./directory/sync_timer.ts";
-import { ClosedError, ConnectionError, ProtocolError } from "./errors.ts";
-import { applyEvents } from "./fixed/apply.ts";
-import { checkShape, FileName, requireSameShape, slotSize } from "./fixed/layout.ts";
-import { finishScan, forgetSuspects, settleDuplicates, suspectUnseen } from "./fixed/scan_end.ts";
-import type { Shard } from "./fixed/shard.ts";
-import type { Store } from "./fixed/store.ts";
-import { type DivergencePolicy, WholeScan } from "./fixed/whole_scan.ts";
-import type { EventSource, ReplicationTarget, ScanResult } from "./replication/target.ts";
-import type { Files } from "./runtime/runtime.ts";
-import type { Shape, SlotEvents } from "./slot_events.ts";
-import { wrapStorageError } from "./storage/storage_error.ts";
-import type { TimeSlice } from "./time_slice.ts";
+import { Directory, type DirectoryOptions } from "../directory/directory.ts";
+import { CursorFile } from "../directory/cursor_file.ts";
+import { SyncTimer } from "../directory/sync_timer.ts";
+import { ClosedError, ConnectionError, ProtocolError } from "../errors.ts";
+import { applyEvents } from "../fixed/apply.ts";
+import { checkShape, FileName, requireSameShape, slotSize } from "../fixed/layout.ts";
+import { finishScan, forgetSuspects, settleDuplicates, suspectUnseen } from "../fixed/scan_end.ts";
+import type { Shard } from "../fixed/shard.ts";
+import type { Store } from "../fixed/store.ts";
+import { type DivergencePolicy, WholeScan } from "../fixed/whole_scan.ts";
+import type { EventSource, ReplicationTarget, ScanResult } from "../replication/target.ts";
+import type { Files } from "../runtime/runtime.ts";
+import type { Shape, SlotEvents } from "../slot_events.ts";
+import { wrapStorageError } from "../storage/storage_error.ts";
+import type { TimeSlice } from "../time_slice.ts";
 
 /** `none` leaves it to the system, `batch` before each Ack, a number every so many ms. */
 export type SyncPolicy = "none" | "batch" | number;

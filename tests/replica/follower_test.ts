@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 
-import { follow } from "../src/follow.ts";
-import { encodeError } from "../src/replication/protocol.ts";
-import { detectRuntime } from "../src/runtime/mod.ts";
-import type { Change } from "../src/watch.ts";
-import { filled, Followed, GOOD, good, NOBODY, rejection, TemporaryDirectory } from "./fakes/followed.ts";
-import { batch, del, infoFrame, keyOf, put, puts, valueOf } from "./fakes/leader_frames.ts";
-import { ScriptedLeader } from "./fakes/scripted_leader.ts";
-import { until } from "./harness/until.ts";
+import { follow } from "../../src/replica/follow.ts";
+import { encodeError } from "../../src/replication/protocol.ts";
+import { detectRuntime } from "../../src/runtime/mod.ts";
+import type { Change } from "../../src/replica/watch.ts";
+import { filled, Followed, GOOD, good, NOBODY, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { batch, del, infoFrame, keyOf, put, puts, valueOf } from "../fakes/leader_frames.ts";
+import { ScriptedLeader } from "../fakes/scripted_leader.ts";
+import { until } from "../harness/until.ts";
 
 describe("an existing directory", () => {
   test("is served at once, without a leader", async () => {

@@ -1,17 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 
-import { Directory } from "../src/directory/directory.ts";
-import { errorWithCode } from "../src/error_code.ts";
-import { MOST_SLOTS, ReplicaTarget, type ReplicaTargetOptions } from "../src/replica_target.ts";
-import { BatchDecoder } from "../src/replication/protocol.ts";
-import type { EventSource } from "../src/replication/target.ts";
-import { detectRuntime } from "../src/runtime/mod.ts";
-import type { SlotEvents } from "../src/slot_events.ts";
-import { TimeSlice } from "../src/time_slice.ts";
-import { TemporaryDirectory } from "./fakes/followed.ts";
-import { batch, del, type FakeEvent, keyOf, put, puts, SHAPE, valueOf } from "./fakes/leader_frames.ts";
-import { thrownBy } from "./replication/wire_samples.ts";
+import { Directory } from "../../src/directory/directory.ts";
+import { errorWithCode } from "../../src/error_code.ts";
+import { MOST_SLOTS, ReplicaTarget, type ReplicaTargetOptions } from "../../src/replica/replica_target.ts";
+import { BatchDecoder } from "../../src/replication/protocol.ts";
+import type { EventSource } from "../../src/replication/target.ts";
+import { detectRuntime } from "../../src/runtime/mod.ts";
+import type { SlotEvents } from "../../src/slot_events.ts";
+import { TimeSlice } from "../../src/time_slice.ts";
+import { TemporaryDirectory } from "../fakes/followed.ts";
+import { batch, del, type FakeEvent, keyOf, put, puts, SHAPE, valueOf } from "../fakes/leader_frames.ts";
+import { thrownBy } from "../replication/wire_samples.ts";
 
 const LEADER = { ...SHAPE, slotCount: 64 };
 const { files } = detectRuntime();
