@@ -1,19 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { dirname } from "node:path";
 import { findTestFiles } from "./test_files.ts";
 
 describe("findTestFiles", () => {
   let root = "";
   beforeAll(() => {
-    root = mkdtempSync(`${tmpdir()}/slotcask-files-`);
+    root = `${mkdtempSync(`${tmpdir()}/slotcask-files-`)}/b`;
     const paths = ["b/two_test.ts", "b/two.ts", "a_test.ts", "b/target/x_test.ts", "b/fixtures/y_test.ts"];
     for (const path of [...paths, "node_modules/z_test.ts"]) {
       mkdirSync(`${root}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
       writeFileSync(`${root}/${path}`, "");
     }
   });
-  afterAll(() => rmSync(root, { recursive: true }));
+  afterAll(() => rmSync(dirname(root), { recursive: true }));
 
   test("lists test files by name, not what was built, installed or recorded", () => {
     expect(findTestFiles(root)).toEqual([`${root}/a_test.ts`, `${root}/b/two_test.ts`]);
