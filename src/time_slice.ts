@@ -26,6 +26,11 @@ export class TimeSlice {
     return lasted >= this.#limitMs;
   }
 
+  /** Ends a step: its length is noted. */
+  end(): void {
+    this.longestMs = Math.max(this.longestMs, performance.now() - this.#startedAt);
+  }
+
   /** Lets the event loop run, and begins the next step. */
   async yield(): Promise<void> {
     await nextTurn();

@@ -22,6 +22,8 @@ export interface End {
 
 /** What a link hears from its conversation. */
 export interface ConversationListener {
+  /** The connection was made. */
+  onConnected(): void;
   /** The session may have entered another phase. */
   onProgress(session: Session): void;
   /** ShardInfo came, and the store is ready. */
@@ -33,6 +35,16 @@ export interface ConversationListener {
   /** Events may have been dropped. */
   onSuspectDrops(): void;
 }
+
+/**
+ * A timer that comes so late says that the process stood still. What came meanwhile, the end of the connection among
+ * it, lies unread in the kernel, and nothing is concluded from silence before it was looked at.
+ */
+const LATE_MS = 25;
+/** How long to look, and how often in a row: a machine that is always late must go on all the same. */
+const GRACE_MS = 50, MOST_GRACES = 4;
+/** slot_id and meta. */
+const EVENT_HEAD_BYTES = 8;
 
 /** A disk that hangs must not keep a link from ending: then `ended` does not wait for it any longer. */
 const WORK_LIMIT_MS = 300;
@@ -57,6 +69,8 @@ export class Conversation {
   #closedByPeer = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Infinity;
+  #graces = 0;
+  #hasDroppedEarly = false;
 
   /** A conversation that begins with {@link start}. */
   constructor(
@@ -82,6 +96,7 @@ export class Conversation {
       if (this.#isOver) return connection.destroy();
       this.#connection = connection;
       const now = this.connectedAt = this.shared.now();
+      this.listener.onConnected();
       this.session = this.#newSession(now);
       this.#run(() => this.session!.start(now));
     } catch (error) {
@@ -179,6 +194,7 @@ export class Conversation {
   /** Lets the event loop run until `work` is done; what came meanwhile is kept. */
   async #pause(work: Promise<void>): Promise<void> {
     this.#framer.retain();
+    this.shared.slice.end();
     await work;
     this.shared.slice.begin();
     if (this.#isPaused && !this.#isOver) {
@@ -285,28 +301,42 @@ export class Conversation {
     if (this.#isOver) return NO_EFFECTS;
     const effects = this.session!.judged(this.shared.now());
     if (!this.isSide) this.listener.onScanned(unconfirmed);
+    // Dropped behind the scan: it does not make them good.
+    if (this.#hasDroppedEarly) this.listener.onSuspectDrops();
     return effects;
   }
 
   /** Keeps what came while a frame waits: up to a bound, and then as the leader's protocol allows. */
   #readAhead(): void {
     this.#framer.retain();
-    if (this.#framer.buffered <= this.shared.settings.readAheadBytes) return;
+    if (this.#framer.buffered <= this.#readAheadLimit()) return;
     const isScanning = this.session === undefined || this.session.scanIsOpen;
     if (this.shared.versions.current === 1 && !isScanning) return this.#dropReadAhead();
     this.#isPaused = true;
     this.#connection!.pause();
   }
 
+  /** So many events, in the bytes that they take at the most, and no more than so many bytes. */
+  #readAheadLimit(): number {
+    const { readAheadBytes, readAheadEvents } = this.shared.settings;
+    const info = this.session?.info;
+    if (info === undefined) return readAheadBytes;
+    return Math.min(readAheadBytes, readAheadEvents * (EVENT_HEAD_BYTES + info.keyLength + info.valueLength));
+  }
+
   /** A v1 leader drops a link whose socket is full, and never streams again: better lose events and scan for them. */
   #dropReadAhead(): void {
     while (this.#framer.next() !== undefined) this.counters.droppedFrames++;
-    this.listener.onSuspectDrops();
+    if (this.session!.phase === "settling") this.#hasDroppedEarly = true;
+    else this.listener.onSuspectDrops();
   }
 
   #armTimer(): void {
     const due = this.session!.deadline;
-    if (due >= this.#timerDue) return;
+    if (due < this.#timerDue) this.#armAt(due);
+  }
+
+  #armAt(due: number): void {
     clearTimeout(this.#timer);
     this.#timerDue = due;
     const wait = Math.min(Math.max(0, due - this.shared.now()), LONGEST_TIMEOUT_MS);
@@ -314,9 +344,12 @@ export class Conversation {
   }
 
   #onTimer(): void {
+    const now = this.shared.now();
+    const lateMs = now - this.#timerDue;
     this.#timerDue = Infinity;
     if (this.#isOver || this.#isBusy) return;
-    const now = this.shared.now();
+    if (lateMs > LATE_MS && this.#graces++ < MOST_GRACES) return this.#armAt(now + GRACE_MS);
+    this.#graces = 0;
     if (now >= this.session!.deadline) this.#run(() => this.session!.tick(now));
     else this.#armTimer();
   }

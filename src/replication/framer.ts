@@ -192,7 +192,9 @@ export class Framer {
     if (this.#heldEnd + bytes <= this.#held.length) return;
     const needed = this.#heldEnd - this.#heldAt + bytes;
     const doubled = Math.max(FIRST_BUFFER_BYTES, 2 * this.#held.length);
-    const room = new Uint8Array(Math.max(needed, Math.min(doubled, this.#frameLimit)));
+    // A frame needs no more than its limit; what is retained beyond that doubles, or each push would copy it all.
+    const wanted = needed <= this.#frameLimit ? Math.min(doubled, this.#frameLimit) : doubled;
+    const room = new Uint8Array(Math.max(needed, wanted));
     room.set(this.#held.subarray(this.#heldAt, this.#heldEnd));
     this.#held = room;
     this.#heldEnd -= this.#heldAt;

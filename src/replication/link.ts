@@ -16,6 +16,10 @@ import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
 export interface LinkListener {
   /** The phase changed. */
   onPhase(link: Link): void;
+  /** A connection is about to be tried; what it throws stops the link. */
+  onConnecting(link: Link): void;
+  /** A connection was made. */
+  onConnected(link: Link): void;
   /** The leader's ShardInfo came, and the store is ready. */
   onGreeted(link: Link, info: ShardInfo): void;
   /** A whole scan was judged and recorded; `unconfirmed` slots ask for another. */
@@ -112,6 +116,11 @@ export class Link implements ConversationListener {
   }
 
   /** See {@link ConversationListener}. */
+  onConnected(): void {
+    this.#listener.onConnected(this);
+  }
+
+  /** See {@link ConversationListener}. */
   onProgress({ phase, hasStreamed }: Session): void {
     if (phase === "ended") return;
     if (phase === "catch-up-only" && this.#rescanTimer === undefined) this.#restUntilRescan();
@@ -183,6 +192,7 @@ export class Link implements ConversationListener {
     this.#setPhase("connecting");
     // Whoever was told of the phase may have stopped the link.
     if (this.#isStopped) return { reason: "closed" };
+    this.#listener.onConnecting(this);
     this.counters.connections++;
     const conversation = new Conversation(this.shard, this.isSide, this.#shared, this.counters, this);
     this.#conversation = conversation;

@@ -18,6 +18,8 @@ export interface LinkSettings {
   nudgeMs: () => number | undefined;
   /** Bytes that may wait for a store that is busy. */
   readAheadBytes: number;
+  /** Events that may. */
+  readAheadEvents: number;
 }
 
 /** The protocol version in use, shared by all links, and the ones that are allowed. */

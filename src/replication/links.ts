@@ -8,6 +8,7 @@ import { ConnectionError } from "../errors.ts";
 import type { End } from "./conversation.ts";
 import { Link, type LinkListener } from "./link.ts";
 import { type LinkShared, ProtocolChoice } from "./link_shared.ts";
+import type { Phase } from "./phase.ts";
 import type { ShardInfo } from "./protocol.ts";
 import { ScanGate } from "./scan_gate.ts";
 import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
@@ -34,6 +35,8 @@ export const DEFAULT_RESCAN: RescanSettings = {
 
 /** Each connection leaks a thread stack in a v1 leader: the follower stops long before that kills it. */
 export const MOST_V1_CONNECTIONS = 10_000;
+/** Phases of a link that has not finished its scan. */
+const SCANNING: readonly Phase[] = ["connecting", "greeting", "catching-up"];
 /** Shards that catch up at once, against protocol 2. */
 const MOST_V2_SCANS = 4;
 
@@ -120,9 +123,23 @@ export class Links implements LinkListener {
     if (!link.isSide) this.#listener.onPhase(link);
   }
 
+  /** See {@link LinkListener}. Throws where the leader could not stand one more. */
+  onConnecting(): void {
+    if (this.versions.current === 2 || this.v1Connections < MOST_V1_CONNECTIONS) return;
+    throw new ConnectionError(
+      `Cannot connect again: ${this.v1Connections} connections were made to a leader of protocol 1, which leaks a ` +
+        `thread stack at each; the limit is ${MOST_V1_CONNECTIONS}. Restart the leader, then the follower`,
+      { remedy: "stop" },
+    );
+  }
+
+  /** See {@link LinkListener}. */
+  onConnected(): void {
+    if (this.versions.current === 1) this.v1Connections++;
+  }
+
   /** See {@link LinkListener}. */
   onGreeted(link: Link, info: ShardInfo): void {
-    if (this.versions.current === 1) this.#countV1Connection();
     this.#shardCount = info.shardCount;
     this.#shared.gate.wake();
     for (let shard = this.links.length; shard < info.shardCount; shard++) this.#startLink(shard);
@@ -153,9 +170,14 @@ export class Links implements LinkListener {
 
   /** See {@link LinkListener}. */
   onEnd(link: Link, end: End): void {
-    if (link.isSide) this.#onSideEnd(this.links[link.shard], end);
-    // A side scan beside a new whole scan would look like a leader that is ahead of itself.
-    else this.#sides.get(link.shard)?.stop();
+    if (link.isSide) {
+      this.#onSideEnd(this.links[link.shard], end);
+    } else {
+      // What was planned is for this connection; the next one begins with a scan, unless it must wait for a person.
+      this.#unplan(link);
+      // A side scan beside a new whole scan would look like a leader that is ahead of itself.
+      this.#sides.get(link.shard)?.stop();
+    }
     this.#listener.onEnd(link, end);
   }
 
@@ -172,7 +194,8 @@ export class Links implements LinkListener {
 
   #scanAgain(link: Link, reason: string, mayGoBeside = true): void {
     this.#unplan(link);
-    if (this.#isStopped) return;
+    // A scan that is under way, or about to be, is what was asked for; ending it may cost a v1 stream.
+    if (this.#isStopped || SCANNING.includes(link.phase)) return;
     if (mayGoBeside && this.versions.current === 1 && link.isStreaming) {
       return this.#startSideScan(link, reason);
     }
@@ -220,15 +243,6 @@ export class Links implements LinkListener {
     }).finally(() => this.#running.delete(run));
     this.#running.add(run);
     return run;
-  }
-
-  #countV1Connection(): void {
-    if (++this.v1Connections < MOST_V1_CONNECTIONS) return;
-    throw new ConnectionError(
-      `Cannot connect again: ${this.v1Connections} connections were made to a leader of protocol 1, which leaks a ` +
-        `thread stack at each; the limit is ${MOST_V1_CONNECTIONS}. Restart the leader, then the follower`,
-      { remedy: "stop" },
-    );
   }
 
   /** Scans again in a while; a plan takes the place of the one before. */

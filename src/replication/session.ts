@@ -64,6 +64,8 @@ export interface SessionOptions {
 const SLOT_SLACK = 65_536;
 /** A run of full batches with this many events may have met a full queue of 8,192. */
 const SUSPECT_RUN_EVENTS = 7936;
+/** A run that does not end is suspected each time that it has grown by so many. */
+const LONG_RUN_EVENTS = 8 * SUSPECT_RUN_EVENTS;
 /** While catching up with Acks that wait for nothing, the disk is asked once in so many batches. */
 const BATCHES_PER_SYNC = 64;
 
@@ -259,11 +261,17 @@ export class Session {
   #onStreamed(events: number, payloadBytes: number): void {
     this.#hasStreamed = true;
     const isFull = events >= MAX_BATCH_EVENTS || payloadBytes >= BATCH_TARGET_BYTES;
+    if (!isFull) return this.#endFullRun();
     const before = this.#fullRunEvents;
-    this.#fullRunEvents = isFull ? before + events : 0;
-    if (before < SUSPECT_RUN_EVENTS && this.#fullRunEvents >= SUSPECT_RUN_EVENTS) {
-      this.#effects.push({ type: "suspect-drops" });
-    }
+    this.#fullRunEvents += events;
+    const runs = Math.floor(this.#fullRunEvents / LONG_RUN_EVENTS) - Math.floor(before / LONG_RUN_EVENTS);
+    if (runs > 0) this.#effects.push({ type: "suspect-drops" });
+  }
+
+  /** The leader's queue was empty: what it dropped, it dropped within the run that ends here. */
+  #endFullRun(): void {
+    if (this.#fullRunEvents >= SUSPECT_RUN_EVENTS) this.#effects.push({ type: "suspect-drops" });
+    this.#fullRunEvents = 0;
   }
 
   #onCaughtUp(payload: Uint8Array, now: number): void {
@@ -286,6 +294,7 @@ export class Session {
     // Nothing was sent that it could be the answer to, so it is the stream's.
     if (this.phase !== "greeting" && this.phase !== "catching-up") this.#hasStreamed = true;
     if (this.phase === "catch-up-only") this.#enter("live", now);
+    this.#endFullRun();
   }
 
   #onError(message: string): void {

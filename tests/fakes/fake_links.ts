@@ -51,6 +51,7 @@ export class FakeLinks implements AsyncDisposable {
         syncBatches: false,
         nudgeMs: () => undefined,
         readAheadBytes: 1 << 20,
+        readAheadEvents: 8192,
         ...options.settings,
       },
       versions: new ProtocolChoice(options.protocol ?? "auto"),

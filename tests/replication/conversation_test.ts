@@ -30,6 +30,7 @@ class Stage {
 
   constructor(settings: Partial<LinkSettings> = {}, options: { version?: 1 | 2; isSide?: boolean } = {}) {
     const listener: ConversationListener = {
+      onConnected: () => {},
       onProgress: (session) => {
         this.heard.push(session.phase);
         this.onProgress(session);
@@ -61,6 +62,7 @@ class Stage {
         syncBatches: false,
         nudgeMs: () => undefined,
         readAheadBytes: 4096,
+        readAheadEvents: 8192,
         ...settings,
       },
       versions: new ProtocolChoice(version),

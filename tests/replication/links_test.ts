@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
+import { DivergedError } from "../../src/errors.ts";
 import { MOST_V1_CONNECTIONS } from "../../src/replication/links.ts";
 import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
 import type { FakeConnection } from "../fakes/fake_network.ts";
@@ -18,9 +19,9 @@ async function streamedV1(fake: FakeLinks): Promise<FakeConnection> {
   return connection;
 }
 
-/** 31 full batches: they may have met a full queue. */
+/** 31 full batches and the end of their run: they may have met a full queue. */
 function fullRun(version = 2): Uint8Array[] {
-  return Array.from({ length: 31 }, () => batch(puts(256, { version })));
+  return [...Array.from({ length: 31 }, () => batch(puts(256, { version }))), HEARTBEAT_FRAME];
 }
 
 describe("who connects when", () => {
@@ -258,19 +259,56 @@ describe("protocol 1", () => {
     expect(fake.network.tried).toBe(1);
   });
 
+  test("side scans count among them, and stop at the limit too", async () => {
+    await using fake = new FakeLinks({ protocol: 1, rescan: { suspectMs: 10 } });
+    fake.links.v1Connections = MOST_V1_CONNECTIONS - 1;
+    (await streamedV1(fake)).receive(...fullRun());
+    const error = await fake.links.done.then(() => undefined, (reason) => reason);
+    expect(error.message).toContain(`the limit is ${MOST_V1_CONNECTIONS}`);
+    expect(fake.network.tried).toBe(1);
+  });
+
   test(`stops at ${MOST_V1_CONNECTIONS} connections`, async () => {
     await using fake = new FakeLinks({ protocol: 1 });
-    fake.links.v1Connections = MOST_V1_CONNECTIONS - 2;
+    fake.links.v1Connections = MOST_V1_CONNECTIONS - 1;
     const first = await fake.start();
     scanNothing(first);
     await fake.heard("0 caught up");
     first.receive(encodeError("events dropped, rescan required"));
-    scanNothing(await fake.network.connection(1));
     const error = await fake.links.done.then(() => undefined, (reason) => reason);
+    expect(fake.network.tried).toBe(1);
     expect(error).toMatchObject({ name: "ConnectionError", remedy: "stop" });
     expect(error.message).toContain(`${MOST_V1_CONNECTIONS} connections were made`);
     expect(error.message).toContain(`the limit is ${MOST_V1_CONNECTIONS}`);
   });
+});
+
+test("a scan that is under way is what a rescan asks for: the connection goes on", async () => {
+  await using fake = new FakeLinks({ protocol: 1 });
+  const connection = await fake.start();
+  connection.receive(infoFrame(), batch([put(3)]));
+  await until(() => fake.links.links[0].phase === "catching-up", 1000);
+  fake.links.scan(0, "asked for");
+  connection.receive(CAUGHT_UP);
+  await fake.heard("0 caught up");
+  expect(fake.network.tried).toBe(1);
+  expect(connection.isDestroyed).toBe(false);
+});
+
+test("what was planned for a connection ends with it: a diverged link waits for a person", async () => {
+  await using fake = new FakeLinks({ protocol: 2, rescan: { suspectMs: 60 } });
+  const connection = await fake.start();
+  scanNothing(connection);
+  await fake.heard("0 live");
+  connection.receive(...fullRun());
+  fake.target.failures.set("endScan", new DivergedError("Cannot follow: the leader contradicts"));
+  connection.receive(encodeError("events dropped, rescan required"));
+  scanNothing(await fake.network.connection(1));
+  await fake.heard("0 diverged");
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(fake.network.tried).toBe(2);
+  fake.links.scan(0, "asked for");
+  await fake.network.connection(2);
 });
 
 test("one shard's error that no reconnect mends stops all", async () => {

@@ -128,13 +128,22 @@ describe("suspected drops", () => {
 
   test.each(
     [
-      ["30 full batches are not enough", full(30), []],
-      ["31 are 7,936 events, and say it once", full(60), [30]],
-      ["an unfull batch proves an empty queue", [...full(30), 255, ...full(30)], []],
-      ["a run after an unfull batch counts anew", [...full(31), 1, ...full(31)], [30, 62]],
-      ["an empty batch is unfull", [...full(30), 0, ...full(30)], []],
+      ["30 full batches are not enough", [...full(30), 1], []],
+      ["31 are 7,936 events: said where their run ends", [...full(31), 1, 1], [31]],
+      ["not before, since drops may still come", full(60), []],
+      ["a run that does not end is said each 63,488 events", full(500), [247, 495]],
+      ["an unfull batch proves an empty queue", [...full(30), 255, ...full(30), 1], []],
+      ["a run after an unfull batch counts anew", [...full(31), 1, ...full(31), 1], [31, 63]],
+      ["an empty batch is unfull", [...full(31), 0], [31]],
     ] as [string, number[], number[]][],
   )("%s", (_name, sizes, expected) => expect(suspected(sizes)).toEqual(expected));
+
+  test("a Heartbeat ends a run too: the leader sends it when it has nothing else", () => {
+    const talk = talkIn("live");
+    for (let i = 0; i < 31; i++) talk.frame(batch(puts(256)));
+    expect(talk.frame(HEARTBEAT_FRAME)).toBe("suspect-drops");
+    expect(talk.frame(HEARTBEAT_FRAME)).toBe("");
+  });
 
   test("the batches of a scan are full without a meaning", () => {
     const talk = new Talk();
