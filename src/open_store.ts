@@ -6,7 +6,7 @@ import { FileName, requireSameShape } from "./fixed/layout.ts";
 import { shardOfKey } from "./fixed/routing.ts";
 import type { Shard } from "./fixed/shard.ts";
 import type { Store } from "./fixed/store.ts";
-import { deleteKey, putSlot, SlotAllocator, slotForPut } from "./fixed/write.ts";
+import { deleteKey, freeHidden, putSlot, SlotAllocator, slotForPut } from "./fixed/write.ts";
 import { OwnSource } from "./own_source.ts";
 import type { SyncPolicy } from "./replica/replica_target.ts";
 import { Leader, type LeaderOptions } from "./replication/leader.ts";
@@ -28,6 +28,8 @@ export interface StoreOptions {
 
 /** A clean close takes no longer than this. */
 const CLOSE_LIMIT_MS = 10_000;
+/** A file grows ahead of need once fewer of its slots are free than one in so many. */
+const FREE_SHARE = 16;
 
 /** What a store is to a leader: known to `lead` alone. */
 let sourceOf: (store: OwnStore) => ReplicationSource;
@@ -45,6 +47,10 @@ export class OwnStore implements AsyncDisposable {
   readonly #syncs: SyncTimer[];
   readonly #source: OwnSource;
   readonly #record: Uint8Array;
+  /** Shards that hold keys of others: none but those that were found so at open. */
+  readonly #misrouted: Shard[];
+  /** The slot counts from which shards last grew ahead. */
+  readonly #grownFrom: number[] = [];
   #closing: Promise<number[]> | undefined;
 
   /** Use `openStore`. */
@@ -57,6 +63,7 @@ export class OwnStore implements AsyncDisposable {
     this.#syncs = store.shards.map((shard) => new SyncTimer(shard.file, sync === "none" ? undefined : sync));
     this.#source = new OwnSource(directory);
     this.#record = new Uint8Array(shape.keyLength + shape.valueLength);
+    this.#misrouted = store.shards.filter((shard) => shard.misrouted);
   }
 
   /** The shape. */
@@ -64,7 +71,7 @@ export class OwnStore implements AsyncDisposable {
     return this.#directory.shape;
   }
 
-  /** Number of keys. */
+  /** Number of keys; one that two shards hold counts twice. */
   get size(): number {
     return this.#store("count keys").size;
   }
@@ -93,20 +100,23 @@ export class OwnStore implements AsyncDisposable {
         `Cannot put this value: it has ${value.length} bytes, values here have ${valueLength}`,
       );
     }
-    const slot = slotForPut(shard, this.#allocators[shard.id], key);
+    const allocator = this.#allocators[shard.id];
+    const slot = slotForPut(shard, allocator, key);
     if (slot === shard.slotCount) this.#directory.growNow(shard.id, slot + 1);
     this.#record.set(key);
     this.#record.set(value, keyLength);
     putSlot(shard, slot, this.#record);
-    this.#changed(shard, slot);
+    this.#changed(shard, ...freeHidden(shard, allocator, { slot, key }), slot);
+    this.#deleteElsewhere(shard, key);
+    this.#growAhead(shard);
   }
 
   /** Deletes a key; says whether it was there. Throws UsageError, StorageError. */
   delete(key: Uint8Array): boolean {
     const shard = this.#shardFor(key, "delete");
-    const slot = deleteKey(shard, this.#allocators[shard.id], key);
-    if (slot >= 0) this.#changed(shard, slot);
-    return slot >= 0;
+    // The key's own shard is asked first by reads, and so goes last: no older value ever comes to light.
+    const wasElsewhere = this.#deleteElsewhere(shard, key);
+    return this.#deleteIn(shard, key) || wasElsewhere;
   }
 
   /** Makes all writes so far durable. Rejects with StorageError. */
@@ -124,8 +134,34 @@ export class OwnStore implements AsyncDisposable {
     await this.close();
   }
 
-  #changed(shard: Shard, slot: number): void {
-    this.#source.changed(shard.id, slot);
+  #deleteIn(shard: Shard, key: Uint8Array): boolean {
+    const slots = deleteKey(shard, this.#allocators[shard.id], key);
+    if (slots.length > 0) this.#changed(shard, ...slots);
+    return slots.length > 0;
+  }
+
+  /** Deletes a key from the shards that hold it although it routes to another. */
+  #deleteElsewhere(home: Shard, key: Uint8Array): boolean {
+    let wasThere = false;
+    for (const shard of this.#misrouted) {
+      if (shard !== home && this.#deleteIn(shard, key)) wasThere = true;
+    }
+    return wasThere;
+  }
+
+  /**
+   * Grows a file that is nearly full while puts go on, so that none of them waits for the disk: `growNow` blocks
+   * all else for an fdatasync, and is left to the first put and to a burst that fills the last slots before this
+   * is done. What fails here fails again there, with an error that the put throws. A close waits for it.
+   */
+  #growAhead({ id, slotCount, occupied }: Shard): void {
+    if (FREE_SHARE * (slotCount - occupied) >= slotCount || this.#grownFrom[id] === slotCount) return;
+    this.#grownFrom[id] = slotCount;
+    this.#directory.grow(id, slotCount + 1).catch(() => {});
+  }
+
+  #changed(shard: Shard, ...slots: number[]): void {
+    for (const slot of slots) this.#source.changed(shard.id, slot);
     try {
       shard.file.flush();
     } catch (error) {

@@ -1,18 +1,23 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
+import { formatAddress } from "../src/address.ts";
 import {
   ClosedError,
   ForeignDirectoryError,
   LockedError,
   ShapeError,
   SlotcaskError,
+  StorageError,
   UsageError,
 } from "../src/errors.ts";
 import { crc32 } from "../src/fixed/crc32.ts";
 import { CLEAN_FLAG_AT, HEADER_BYTES, sealSidecar } from "../src/fixed/layout.ts";
-import { openStore, OwnStore, type StoreOptions } from "../src/open_store.ts";
+import { shardOfKey } from "../src/fixed/routing.ts";
+import { lead, openStore, OwnStore, type StoreOptions } from "../src/open_store.ts";
+import { follow } from "../src/replica/follow.ts";
 import { detectRuntime } from "../src/runtime/mod.ts";
 import { isLocked } from "../src/storage/dir_lock.ts";
 import { STORAGE_KINDS } from "../src/storage/slot_file.ts";
+import { until } from "./harness/until.ts";
 
 const { files } = detectRuntime();
 const SHAPE = { shardCount: 1, keyLength: 8, valueLength: 16, prefixBits: 0 };
@@ -48,6 +53,7 @@ beforeEach(() => {
   stores = [];
 });
 afterEach(async () => {
+  mock.restore();
   for (const store of stores) await store.close();
   files.remove(directory);
 });
@@ -60,6 +66,13 @@ async function open(shape?: typeof SHAPE, options?: StoreOptions, dir = director
 
 function data(shard = "shard_000"): Uint8Array {
   return files.readFile(`${directory}/${shard}/fixed.data`)!;
+}
+
+/** Writes over bytes of a file. */
+function overwrite(path: string, bytes: Uint8Array, position = 0): void {
+  const file = files.open(path, "create");
+  files.write(file, bytes, 0, bytes.length, position);
+  files.close(file);
 }
 
 /** The slot count in the header. */
@@ -144,6 +157,162 @@ describe.each(STORAGE_KINDS)("openStore, %s", (storage) => {
   );
 });
 
+describe.each(STORAGE_KINDS)("a directory of a replica whose scan was cut, %s", (storage) => {
+  /** Key 1 in slots 0, 2 and 3: a scan that saw it move twice ended before it came to the slots that it left. */
+  async function withEqualKeys(): Promise<OwnStore> {
+    const store = await open(SHAPE);
+    for (const [slot, n] of [1, 2, 3, 4].entries()) store.put(key(n), filled(16, slot));
+    await store.close();
+    const path = `${directory}/shard_000/fixed.data`;
+    for (const slot of [2, 3]) {
+      const record = data().slice(HEADER_BYTES + slot * 32, HEADER_BYTES + (slot + 1) * 32);
+      record.set(key(1), 8);
+      new DataView(record.buffer).setUint32(4, crc32(record, 8, 24, crc32(record, 0, 4)), true);
+      overwrite(path, record, HEADER_BYTES + slot * 32);
+    }
+    overwrite(path, Uint8Array.of(0), CLEAN_FLAG_AT);
+    return await open(undefined, { storage });
+  }
+
+  test("deletes a key from all of its slots, for good", async () => {
+    const store = await withEqualKeys();
+    expect([store.size, store.get(key(1))]).toEqual([2, filled(16, 3)]);
+    expect([store.delete(key(1)), store.get(key(1)), store.delete(key(1)), store.size])
+      .toEqual([true, undefined, false, 1]);
+    await store.close();
+    const again = await open(undefined, { storage });
+    expect([again.get(key(1)), again.get(key(2))]).toEqual([undefined, filled(16, 1)]);
+  });
+
+  test("a put leaves one slot of the key, and the others are free", async () => {
+    const store = await withEqualKeys();
+    store.put(key(1), filled(16, 9));
+    for (const n of [5, 6]) store.put(key(n), filled(16, n));
+    const status = (slot: number) => data()[HEADER_BYTES + slot * 32] & 3;
+    expect([status(3), hex(data().slice(HEADER_BYTES + 8, HEADER_BYTES + 16))]).toEqual([1, hex(key(5))]);
+    store.delete(key(1));
+    expect([store.get(key(1)), store.size]).toEqual([undefined, 3]);
+  });
+
+  test("its followers hear of each slot, the one that served the key last", async () => {
+    const store = await withEqualKeys();
+    await using leader = await lead(store, "127.0.0.1:0");
+    const address = formatAddress(leader.address);
+    await using follower = await follow(address, { dir: `${directory}-follower`, sync: "none" });
+    try {
+      await follower.caughtUp();
+      expect([follower.size, follower.get(key(1))]).toEqual([2, filled(16, 3)]);
+      const watched = follower.watch();
+      store.delete(key(1));
+      expect((await watched.next()).value).toEqual({ type: "delete", key: key(1), shard: 0 });
+      expect([follower.get(key(1)), follower.size]).toEqual([undefined, 1]);
+      const { slots } = follower.status().shards[0];
+      expect([slots.occupied, slots.deleted]).toEqual([1, 3]);
+    } finally {
+      await follower.close();
+      files.remove(`${directory}-follower`);
+    }
+  });
+});
+
+describe("a key in a shard that it does not route to", () => {
+  const TWO = { ...SHAPE, shardCount: 2 };
+  const home = (n: number) => shardOfKey(key(n), 0, TWO);
+  /** A key of shard 0. */
+  const N = [1, 2, 3, 4, 5, 6, 7, 8].find((n) => home(n) === 0)!;
+
+  /** A store in which shard 1 holds the key too, or alone. */
+  async function misrouted(alone: boolean): Promise<OwnStore> {
+    const store = await open(TWO);
+    store.put(key(N), filled(16, 1));
+    await store.close();
+    const copied = data();
+    // The header's shard, and the flag: there is no sidecar of it.
+    copied.set([1, 0], CLEAN_FLAG_AT - 1);
+    overwrite(`${directory}/shard_001/fixed.data`, copied);
+    const again = await open();
+    if (!alone) return again;
+    // The shard it routes to is deleted from by hand: `delete` is what is tested.
+    await again.close();
+    overwrite(`${directory}/shard_000/fixed.data`, Uint8Array.of(6), HEADER_BYTES);
+    overwrite(`${directory}/shard_000/fixed.data`, Uint8Array.of(0), CLEAN_FLAG_AT);
+    return await open();
+  }
+
+  test.each([false, true])("is deleted there (alone: %j)", async (alone) => {
+    const store = await misrouted(alone);
+    expect([store.has(key(N)), store.delete(key(N)), store.has(key(N)), store.size])
+      .toEqual([true, true, false, 0]);
+    expect([store.delete(key(N)), [...store.entries()]]).toEqual([false, []]);
+  });
+
+  test.each([false, true])("comes home with a put (alone: %j)", async (alone) => {
+    const store = await misrouted(alone);
+    store.put(key(N), filled(16, 2));
+    expect([store.get(key(N)), store.size]).toEqual([filled(16, 2), 1]);
+    expect([...store.entries()]).toEqual([[key(N), filled(16, 2)]]);
+    await store.close();
+    const again = await open();
+    expect([again.get(key(N)), again.size, again.delete(key(N)), again.get(key(N))])
+      .toEqual([filled(16, 2), 1, true, undefined]);
+  });
+});
+
+describe("growth", () => {
+  test("comes before it is needed, and then no put waits for the disk", async () => {
+    const store = await open(SHAPE, { sync: "none" });
+    const syncNow = spyOn(files, "syncNow");
+    let syncs = 0;
+    const { sync } = files;
+    spyOn(files, "sync").mockImplementation(async (file) => {
+      await sync(file);
+      syncs++;
+    });
+    // The file begins with no slot, and the first put makes 4,096.
+    for (let n = 0; n < 3840; n++) store.put(key(n), filled(16, 1));
+    expect([syncNow.mock.calls.length, slotCount()]).toEqual([1, 4096]);
+    store.put(key(3840), filled(16, 1));
+    await until(() => syncs === 1, 3000, "the growth's sync");
+    for (let n = 3841; n < 5000; n++) store.put(key(n), filled(16, 1));
+    expect([syncNow.mock.calls.length, syncs, slotCount(), store.size]).toEqual([1, 1, 8192, 5000]);
+  });
+
+  test("blocks a burst that outruns it, and both end with one file", async () => {
+    const store = await open(SHAPE, { sync: "none" });
+    const syncNow = spyOn(files, "syncNow");
+    for (let n = 0; n < 9000; n++) store.put(key(n), filled(16, n));
+    expect([syncNow.mock.calls.length, slotCount()]).toEqual([3, 12288]);
+    expect(await store.close()).toEqual([]);
+    const again = await open();
+    expect([again.size, slotCount(), again.get(key(8999))]).toEqual([9000, 12288, filled(16, 8999)]);
+  });
+
+  test("that is under way does not spoil a close", async () => {
+    const store = await open(SHAPE, { sync: "none" });
+    for (let n = 0; n < 3841; n++) store.put(key(n), filled(16, n));
+    expect(await store.close()).toEqual([]);
+    const sidecar = files.readFile(`${directory}/shard_000/fixed.versions`)!;
+    expect([data()[CLEAN_FLAG_AT], slotCount(), sidecar.length]).toEqual([1, 8192, 8192 * 4 + 8]);
+  });
+
+  test("that fails ahead fails once, and the put that needs it says so", async () => {
+    const store = await open(SHAPE, { sync: "none" });
+    for (let n = 0; n < 3840; n++) store.put(key(n), filled(16, 1));
+    const truncate = spyOn(files, "truncate").mockImplementation(() => {
+      throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
+    });
+    store.put(key(3840), filled(16, 1));
+    await until(() => truncate.mock.calls.length > 0, 3000, "the growth");
+    for (let n = 3841; n < 4096; n++) store.put(key(n), filled(16, 1));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(truncate.mock.calls.length).toBe(1);
+    expect(() => store.put(key(4096), filled(16, 1))).toThrow(StorageError);
+    truncate.mockRestore();
+    store.put(key(4096), filled(16, 1));
+    expect(store.size).toBe(4097);
+  });
+});
+
 describe("the sidecar", () => {
   const path = () => `${directory}/shard_000/fixed.versions`;
 
@@ -154,12 +323,6 @@ describe("the sidecar", () => {
     store.put(key(2), filled(16, 2));
     await store.close();
     return files.readFile(path())!;
-  }
-
-  function overwrite(path: string, bytes: Uint8Array, position = 0): void {
-    const file = files.open(path, "create");
-    files.write(file, bytes, 0, bytes.length, position);
-    files.close(file);
   }
 
   /** The sidecar, sealed again, with a DELETED slot 1 of version 2. */

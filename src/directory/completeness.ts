@@ -6,7 +6,8 @@
  */
 
 import type { Files } from "../runtime/runtime.ts";
-import { writeFileAtomicAsync } from "../storage/atomic_file.ts";
+import { writeFileAtomic, writeFileAtomicAsync } from "../storage/atomic_file.ts";
+import { renamingUntil } from "./deadline.ts";
 
 /** Name of the file. */
 export const COMPLETENESS_FILE = "slotcask.json";
@@ -36,10 +37,11 @@ export class Completeness {
   readonly #path: string;
   readonly #trustedAtOpen: boolean[];
   #state: CompletenessState;
+  #isClosed = false;
 
   /** The file at `path` with the given content, which counts as what the last process left. */
   constructor(files: Files, path: string, state: CompletenessState) {
-    this.#files = files;
+    this.#files = renamingUntil(() => this.#isClosed, files);
     this.#path = path;
     this.#state = state;
     this.#trustedAtOpen = state.shards.map((shard) => shard.scanningSinceMs === null);
@@ -61,17 +63,47 @@ export class Completeness {
     this.#state.protocol = protocol;
   }
 
-  /** Notes that a whole scan begins; durable when it resolves. Rejects with StorageError. */
+  /**
+   * Forgets what was known of shards whose data files are about to be made afresh: durable, where it is to be
+   * written, when it returns. Throws StorageError.
+   */
+  forget(shards: readonly number[], { inMemory = false }: { inMemory?: boolean } = {}): void {
+    const known = shards.filter((shard) => !isNothing(this.#state.shards[shard]));
+    if (known.length === 0) return;
+    for (const shard of known) {
+      this.#state.shards[shard] = nothing();
+      this.#trustedAtOpen[shard] = true;
+    }
+    if (!inMemory) writeFileAtomic(this.#files, this.#path, this.#encoded());
+  }
+
+  /**
+   * Notes that a whole scan begins; the mark is durable when it resolves, whoever set it. Rejects with StorageError,
+   * and then the next scan sets it again.
+   */
   async scanBegins(shard: number, nowMs: number): Promise<void> {
-    if (this.#state.shards[shard].scanningSinceMs !== null || !this.isComplete(shard)) return;
-    this.#state.shards[shard].scanningSinceMs = nowMs;
-    await this.#write();
+    if (!this.isComplete(shard)) return;
+    const before = this.#state.shards[shard];
+    if (before.scanningSinceMs !== null) return await this.#marks.get(shard);
+    const marked = { ...before, scanningSinceMs: nowMs };
+    this.#state.shards[shard] = marked;
+    const mark = this.#write().catch((error) => {
+      if (this.#state.shards[shard] === marked) this.#state.shards[shard] = before;
+      throw error;
+    });
+    this.#marks.set(shard, mark);
+    await mark;
+  }
+
+  /** Whether the shard is marked as being scanned. */
+  isMarked(shard: number): boolean {
+    return this.#state.shards[shard].scanningSinceMs !== null;
   }
 
   /** Notes that a scan was cut before it changed anything; written without waiting. */
   scanChangedNothing(shard: number): void {
-    if (this.#state.shards[shard].scanningSinceMs === null || !this.#trustedAtOpen[shard]) return;
-    this.#state.shards[shard].scanningSinceMs = null;
+    if (!this.isMarked(shard) || !this.#trustedAtOpen[shard]) return;
+    this.#state.shards[shard] = { ...this.#state.shards[shard], scanningSinceMs: null };
     // A failure leaves the file as careful as it was.
     this.#write().catch(() => {});
   }
@@ -83,6 +115,11 @@ export class Completeness {
     await this.#write();
   }
 
+  /** From now on the file stays as it is, although a disk that hung may finish a write. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   /** Resolves when no write is under way. */
   async settled(): Promise<void> {
     await this.#writing.catch(() => {});
@@ -92,11 +129,16 @@ export class Completeness {
   #write(): Promise<void> {
     return this.#queued ??= this.#writing = this.#writing.catch(() => {}).then(() => {
       this.#queued = undefined;
-      const bytes = new TextEncoder().encode(encodeState(this.#state));
-      return writeFileAtomicAsync(this.#files, this.#path, bytes);
+      return writeFileAtomicAsync(this.#files, this.#path, this.#encoded());
     });
   }
 
+  #encoded(): Uint8Array {
+    return new TextEncoder().encode(encodeState(this.#state));
+  }
+
+  /** The write of each shard's mark. */
+  readonly #marks = new Map<number, Promise<void>>();
   #writing: Promise<void> = Promise.resolve();
   #queued: Promise<void> | undefined;
 }
@@ -113,8 +155,17 @@ export function readCompleteness(files: Files, path: string, shardCount: number)
   return parsed !== undefined && parsed.shards.length === shardCount ? parsed : {
     leader: null,
     protocol: null,
-    shards: Array.from({ length: shardCount }, () => ({ wholeScanAtMs: null, scanningSinceMs: null })),
+    shards: Array.from({ length: shardCount }, nothing),
   };
+}
+
+/** What is known of a shard that was never scanned. */
+function nothing(): ShardCompleteness {
+  return { wholeScanAtMs: null, scanningSinceMs: null };
+}
+
+function isNothing({ wholeScanAtMs, scanningSinceMs }: ShardCompleteness): boolean {
+  return wholeScanAtMs === null && scanningSinceMs === null;
 }
 
 function parseState(text: string): CompletenessState | undefined {

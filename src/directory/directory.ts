@@ -2,21 +2,17 @@
  * An armdb fixed directory in use: locked, recovered, and closed so that armdb or the next process can trust it.
  */
 
-import { ForeignDirectoryError, StorageError } from "../errors.ts";
+import { ClosedError, ForeignDirectoryError } from "../errors.ts";
 import {
   CLEAN_FLAG_AT,
   type DataHeader,
   FileName,
   HEADER_BYTES,
   requireSameShape,
-  sealSidecar,
   shardFolder,
-  SIDECAR_TRAILER_BYTES,
-  sidecarDefect,
   SLOT_COUNT_AT,
   slotSize,
 } from "../fixed/layout.ts";
-import { crc32 } from "../fixed/crc32.ts";
 import { recoverShard } from "../fixed/recover.ts";
 import { Shard } from "../fixed/shard.ts";
 import { Store } from "../fixed/store.ts";
@@ -30,7 +26,9 @@ import { wrapStorageError } from "../storage/storage_error.ts";
 import { TimeSlice } from "../time_slice.ts";
 import { Completeness, COMPLETENESS_FILE, readCompleteness } from "./completeness.ts";
 import { createDataFile, createStoreFiles } from "./create.ts";
+import { renamingUntil, within } from "./deadline.ts";
 import { examineDirectory, type FoundDirectory } from "./layout_check.ts";
+import { encodeSidecar, loadSidecar } from "./sidecar.ts";
 
 /** The least that a file grows by, in slots; a larger file grows by an eighth. */
 const LEAST_GROWTH_SLOTS = 4096;
@@ -43,8 +41,14 @@ export interface DirectoryOptions {
   readOnly?: boolean;
   /** The process id that goes into the lock file. */
   pid: number;
-  /** Measures the steps of opening. */
+  /** Measures the steps of opening, growing and closing. */
   slice?: TimeSlice;
+}
+
+/** How a directory is closed. */
+export interface CloseOptions {
+  /** Work by shard that has to end first; none of it may reject. */
+  work?: ReadonlyMap<number, Promise<void>>;
 }
 
 /**
@@ -69,19 +73,22 @@ export class Directory {
   readonly store: Store;
   readonly #files: Files;
   readonly #readOnly: boolean;
+  readonly #slice: TimeSlice;
+  /** Growths under way: metas, file and header are of one length only when they have ended. */
+  readonly #growths = new Map<number, Promise<unknown>>();
+  #isClosed = false;
 
   private constructor(
     files: Files,
     readonly path: string,
     readonly shape: Shape,
-    shards: Shard[],
-    readOnly: boolean,
+    parts: { shards: Shard[]; completeness: Completeness; readOnly?: boolean; slice: TimeSlice },
   ) {
     this.#files = files;
-    this.#readOnly = readOnly;
-    const state = path + "/" + COMPLETENESS_FILE;
-    this.completeness = new Completeness(files, state, readCompleteness(files, state, shape.shardCount));
-    this.store = new Store(shape, shards, (shard) => this.completeness.isComplete(shard));
+    this.#readOnly = parts.readOnly ?? false;
+    this.#slice = parts.slice;
+    this.completeness = parts.completeness;
+    this.store = new Store(shape, parts.shards, (shard) => this.completeness.isComplete(shard));
   }
 
   /**
@@ -114,14 +121,16 @@ export class Directory {
     options: DirectoryOptions,
   ): Promise<Directory> {
     const shards: Shard[] = [];
-    const slice = options.slice ?? new TimeSlice();
+    const { shape } = found;
+    const { readOnly, slice = new TimeSlice() } = options;
     try {
+      const completeness = openCompleteness(files, path, found, readOnly);
       for (const [id, { header }] of found.shards.entries()) {
-        if (header === undefined && !options.readOnly) createDataFile(files, path, id, found.shape);
-        shards.push(await openShard(files, path, id, { shape: found.shape, header, ...options, slice }));
+        if (header === undefined && !readOnly) createDataFile(files, path, id, shape);
+        shards.push(await openShard(files, path, id, { shape, header, ...options, slice }));
       }
-      const directory = new Directory(files, path, found.shape, shards, options.readOnly ?? false);
-      if (!options.readOnly) await directory.#clearCleanFlags(found);
+      const directory = new Directory(files, path, shape, { shards, completeness, readOnly, slice });
+      if (!readOnly) await directory.#clearCleanFlags(found);
       return directory;
     } catch (error) {
       for (const shard of shards) shard.file.close();
@@ -144,10 +153,17 @@ export class Directory {
   }
 
   /** Makes room for `slotCount` slots or more; durable before any of them is used. Throws StorageError. */
-  async grow(id: number, slotCount: number, exactly = false): Promise<void> {
+  grow(id: number, slotCount: number, exactly = false): Promise<void> {
+    const growth = this.#grow(id, slotCount, exactly);
+    this.#growths.set(id, Promise.allSettled([this.#growths.get(id), growth]));
+    return growth;
+  }
+
+  async #grow(id: number, slotCount: number, exactly: boolean): Promise<void> {
     const shard = this.store.shards[id];
     if (slotCount <= shard.slotCount) return;
     const wanted = exactly ? slotCount : Math.max(slotCount, grownCount(shard.slotCount));
+    await this.#reserve(shard, wanted);
     // A growth beside this one may have gone further already, and its slots be in use before ours is durable.
     const count = Math.max(wanted, shard.file.recordCount);
     try {
@@ -158,6 +174,15 @@ export class Directory {
       throw wrapStorageError(error, "grow", this.shardPath(id, FileName.data));
     }
     shard.metas.grow(count);
+  }
+
+  /** Memory for so many slots, in steps, before the file promises them. */
+  async #reserve({ file, metas }: Shard, slotCount: number): Promise<void> {
+    this.#slice.begin();
+    while (!file.reserve(slotCount) || !metas.reserve(slotCount)) {
+      if (this.#slice.isOver) await this.#slice.yield();
+    }
+    if (this.#isClosed) throw new ClosedError(`Cannot grow ${this.path}: it is closed`);
   }
 
   /** The same, blocking: for a writer that cannot wait. */
@@ -184,25 +209,41 @@ export class Directory {
    * Closes all shards: flushed, synced, and with sidecar and flag where every slot can be trusted. Shards that are
    * not done within `limitMs` stay dirty and are opened by a full scan next time. Answers those left dirty.
    */
-  async close(limitMs: number): Promise<number[]> {
+  async close(limitMs: number, { work }: CloseOptions = {}): Promise<number[]> {
     const deadline = performance.now() + limitMs;
     const dirty: number[] = [];
+    this.#isClosed = true;
     await Promise.all(this.store.shards.map(async (shard) => {
       if (this.#readOnly) return shard.file.close();
-      const isClean = await this.#closeShard(shard, deadline).catch(() => false);
+      const isClean = await this.#closeShard(shard, deadline, work?.get(shard.id)).catch(() => false);
       if (!isClean) dirty.push(shard.id);
     }));
     return dirty;
   }
 
+  /** Whether the shard was closed cleanly. One whose work does not end in time is not written to any more. */
+  async #closeShard(shard: Shard, deadline: number, work: Promise<void> | undefined): Promise<boolean> {
+    const ended = Promise.all([work, this.#growths.get(shard.id)]);
+    try {
+      await within(deadline, ended);
+    } catch {
+      // The number of a closed file may soon be another file's: it is the work's for as long as that goes on.
+      ended.then(() => shard.file.close());
+      return false;
+    }
+    return await this.#closeIdle(shard, deadline);
+  }
+
   /** Whether the shard was closed cleanly. A clean flag on a shard with torn slots would make armdb trust them. */
-  async #closeShard(shard: Shard, deadline: number): Promise<boolean> {
+  async #closeIdle(shard: Shard, deadline: number): Promise<boolean> {
     try {
       shard.file.flush();
       await within(deadline, shard.file.sync());
       if (shard.unverified.size > 0) return false;
       const sidecar = this.shardPath(shard.id, FileName.sidecar);
-      await within(deadline, writeFileAtomicAsync(this.#files, sidecar, sidecarOf(shard)));
+      const metas = await encodeSidecar(shard.metas, this.#slice);
+      const files = renamingUntil(() => performance.now() > deadline, this.#files);
+      await within(deadline, writeFileAtomicAsync(files, sidecar, metas));
       shard.file.writeHeader(CLEAN_FLAG_AT, Uint8Array.of(1));
       await within(deadline, shard.file.sync());
       return true;
@@ -238,8 +279,11 @@ async function openShard(
   });
   try {
     const shard = new Shard(id, options.shape, file);
-    const sidecar = options.header?.clean ? readSidecar(files, folder, slotCount) : undefined;
-    await recoverShard(shard, slotCount, { sidecar, slice: options.slice });
+    const { slice } = options;
+    const sidecar = options.header?.clean
+      ? await loadSidecar(files, `${folder}/${FileName.sidecar}`, { slotCount, slice })
+      : undefined;
+    await recoverShard(shard, slotCount, { sidecar, slice });
     return shard;
   } catch (error) {
     file.close();
@@ -247,18 +291,18 @@ async function openShard(
   }
 }
 
-/** The sidecar of a clean shard, or undefined where it is not good: then every slot is read instead. */
-function readSidecar(files: Files, folder: string, slotCount: number): Uint8Array | undefined {
-  const bytes = files.readFile(`${folder}/${FileName.sidecar}`);
-  return bytes !== undefined && sidecarDefect(bytes, slotCount) === undefined ? bytes : undefined;
-}
-
-function sidecarOf(shard: Shard): Uint8Array {
-  const { slotCount } = shard;
-  const bytes = new Uint8Array(slotCount * 4 + SIDECAR_TRAILER_BYTES);
-  shard.metas.copyTo(bytes);
-  sealSidecar(bytes, slotCount, crc32(bytes, 0, slotCount * 4));
-  return bytes;
+/** What is known of the scans. Of a shard whose data file is made afresh that is nothing, and it says so first. */
+function openCompleteness(
+  files: Files,
+  path: string,
+  { shape, shards }: FoundDirectory & { shape: Shape },
+  readOnly = false,
+): Completeness {
+  const file = `${path}/${COMPLETENESS_FILE}`;
+  const completeness = new Completeness(files, file, readCompleteness(files, file, shape.shardCount));
+  const fresh = [...shards.keys()].filter((shard) => shards[shard].header === undefined);
+  completeness.forget(fresh, { inMemory: readOnly });
+  return completeness;
 }
 
 function requireSameCounts(found: FoundDirectory, shape: Shape, path: string): void {
@@ -271,19 +315,4 @@ function requireSameCounts(found: FoundDirectory, shape: Shape, path: string): v
 
 function grownCount(slotCount: number): number {
   return slotCount + Math.max(LEAST_GROWTH_SLOTS, slotCount >>> 3);
-}
-
-/** Waits for work, but not beyond a moment on the performance clock. */
-async function within(deadline: number, work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = new StorageError("Cannot close in time: the disk has not finished a sync");
-    timer = setTimeout(() => reject(error), Math.max(0, deadline - performance.now()));
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => {});
-  }
 }

@@ -36,8 +36,22 @@ export function copyEntry(shard: Shard, slot: number): [key: Uint8Array, value: 
  * between two steps: a slot that took another key since the start waits until the end, and is passed over if
  * its key was yielded at its former place.
  */
-export function* iterateShard(shard: Shard): Generator<[key: Uint8Array, value: Uint8Array]> {
+export function iterateShard(shard: Shard): Generator<[key: Uint8Array, value: Uint8Array]> {
   const moves = new Moves();
+  const entries = iterate(shard, moves);
+  ABANDONED.register(entries, { shard, moves });
+  return entries;
+}
+
+/**
+ * An iteration that is neither read to its end nor returned from would note moves for as long as the shard
+ * lives: once nobody can go on with it, it is left on its behalf.
+ */
+const ABANDONED = new FinalizationRegistry<{ shard: Shard; moves: Moves }>(({ shard, moves }) =>
+  shard.observers.delete(moves)
+);
+
+function* iterate(shard: Shard, moves: Moves): Generator<[key: Uint8Array, value: Uint8Array]> {
   shard.observers.add(moves);
   try {
     for (let slot = 0; slot < shard.slotCount; slot++) {

@@ -199,15 +199,22 @@ export function sealSidecar(bytes: Uint8Array, slotCount: number, crcOfMetas: nu
   view.setUint32(slotCount * 4 + 4, crc32(bytes, slotCount * 4, 4, crcOfMetas), true);
 }
 
-/** What is wrong with a sidecar (length, count or CRC), in words, or undefined if it is good. */
-export function sidecarDefect(bytes: Uint8Array, slotCount: number): string | undefined {
+/**
+ * What is wrong with a sidecar (length, count or CRC), in words, or undefined if it is good. `crcOfMetas`, the CRC of
+ * the metas alone, may have been computed in steps.
+ */
+export function sidecarDefect(
+  bytes: Uint8Array,
+  slotCount: number,
+  crcOfMetas?: number,
+): string | undefined {
   const length = slotCount * 4 + SIDECAR_TRAILER_BYTES;
   if (bytes.length !== length) return `it has ${bytes.length} bytes, ${slotCount} slots need ${length}`;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const count = view.getUint32(length - 8, true);
   if (count !== slotCount) return `slot count is ${count}, and ${slotCount} in the header`;
   const stored = view.getUint32(length - 4, true);
-  const actual = crc32(bytes, 0, length - 4);
+  const actual = crc32(bytes, length - 8, 4, crcOfMetas ?? crc32(bytes, 0, length - 8));
   return stored === actual ? undefined : `CRC is ${hex(stored)}, its bytes give ${hex(actual)}`;
 }
 

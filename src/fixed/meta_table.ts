@@ -22,26 +22,39 @@ export class MetaTable {
     this.#pages[slot >>> PAGE_SHIFT][slot & PAGE_MASK] = meta;
   }
 
+  /** Fetches a page of the memory that `grow` to this length will want; false while there is more to fetch. */
+  reserve(length: number): boolean {
+    if (this.#pages.length * PAGE_SLOTS < length) this.#pages.push(new Uint32Array(PAGE_SLOTS));
+    return this.#pages.length * PAGE_SLOTS >= length;
+  }
+
   /** Makes room for `length` slots; new ones have meta 0. Never shrinks. */
   grow(length: number): void {
-    while (this.#pages.length * PAGE_SLOTS < length) this.#pages.push(new Uint32Array(PAGE_SLOTS));
+    while (!this.reserve(length));
     if (length > this.#length) this.#length = length;
   }
 
-  /** Copies all metas, little-endian, to the start of `bytes`. */
-  copyTo(bytes: Uint8Array): void {
-    for (let page = 0; page * PAGE_SLOTS < this.#length; page++) {
-      const slots = Math.min(PAGE_SLOTS, this.#length - page * PAGE_SLOTS);
-      bytes.set(new Uint8Array(this.#pages[page].buffer, 0, slots * 4), page * PAGE_SLOTS * 4);
-    }
+  /** Pages that hold slots: all are full but the last. */
+  get pageCount(): number {
+    return Math.ceil(this.#length / PAGE_SLOTS);
   }
 
-  /** Takes all metas from the start of `bytes`, little-endian. */
-  copyFrom(bytes: Uint8Array): void {
-    for (let page = 0; page * PAGE_SLOTS < this.#length; page++) {
-      const start = page * PAGE_SLOTS * 4;
-      const slots = Math.min(PAGE_SLOTS, this.#length - page * PAGE_SLOTS);
-      new Uint8Array(this.#pages[page].buffer).set(bytes.subarray(start, start + slots * 4));
-    }
+  /** Copies the metas of a page, little-endian, to their place in the bytes of all. Returns how many bytes. */
+  copyPageTo(page: number, bytes: Uint8Array): number {
+    const held = this.#bytesOf(page);
+    bytes.set(held, page * PAGE_SLOTS * 4);
+    return held.length;
+  }
+
+  /** Takes the metas of a page from their place in the bytes of all, little-endian. */
+  copyPageFrom(page: number, bytes: Uint8Array): void {
+    const held = this.#bytesOf(page);
+    const start = page * PAGE_SLOTS * 4;
+    held.set(bytes.subarray(start, start + held.length));
+  }
+
+  #bytesOf(page: number): Uint8Array {
+    const slots = Math.min(PAGE_SLOTS, this.#length - page * PAGE_SLOTS);
+    return new Uint8Array(this.#pages[page].buffer, 0, slots * 4);
   }
 }

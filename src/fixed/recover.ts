@@ -20,10 +20,9 @@ export async function recoverShard(
   slotCount: number,
   options: { sidecar?: Uint8Array; slice: TimeSlice },
 ): Promise<void> {
-  shard.metas.grow(slotCount);
-  if (options.sidecar !== undefined) shard.metas.copyFrom(options.sidecar);
   const hasMetas = options.sidecar !== undefined;
   options.slice.begin();
+  await recoverMetas(shard, slotCount, options);
   for (let first = 0; first < slotCount;) {
     const loaded = shard.file.load(first, slotCount - first);
     for (let slot = first; slot < first + loaded; slot += STEP_SLOTS) {
@@ -31,6 +30,21 @@ export async function recoverShard(
       if (options.slice.isOver) await options.slice.yield();
     }
     first += loaded;
+  }
+}
+
+async function recoverMetas(
+  { metas }: Shard,
+  slotCount: number,
+  { sidecar, slice }: { sidecar?: Uint8Array; slice: TimeSlice },
+): Promise<void> {
+  while (!metas.reserve(slotCount)) {
+    if (slice.isOver) await slice.yield();
+  }
+  metas.grow(slotCount);
+  for (let page = 0; sidecar !== undefined && page < metas.pageCount; page++) {
+    metas.copyPageFrom(page, sidecar);
+    if (slice.isOver) await slice.yield();
   }
 }
 

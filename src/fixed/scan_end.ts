@@ -1,5 +1,6 @@
 /** What a finished scan leaves to do: forget what the leader does not have, and settle equal keys. */
 
+import { ConnectionError } from "../errors.ts";
 import type { TimeSlice } from "../time_slice.ts";
 import { forgetSlot } from "./apply.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
@@ -11,29 +12,46 @@ import type { WholeScan } from "./whole_scan.ts";
 /** Slots between two looks at the clock. */
 const STEP_SLOTS = 1024;
 
+/** Work in steps that ends with ConnectionError, before it changes anything more, once nobody wants it. */
+export interface Steps {
+  /** Measures them. */
+  slice: TimeSlice;
+  /** Whether the scan is still to be judged: asked whenever others may have run. */
+  isCurrent(): boolean;
+}
+
+/** Throws ConnectionError where the scan was abandoned: another one may have begun, or the store be closed. */
+export function requireCurrent(steps: Pick<Steps, "isCurrent">): void {
+  if (!steps.isCurrent()) throw new ConnectionError("Cannot go on with the scan: it was abandoned");
+}
+
+async function pause(steps: Steps): Promise<void> {
+  await steps.slice.yield();
+  requireCurrent(steps);
+}
+
 /** Judges what lies behind the last event of a whole scan. Rejects with DivergedError. */
-export async function finishScan(scan: WholeScan, slice: TimeSlice): Promise<void> {
-  slice.begin();
+export async function finishScan(scan: WholeScan, steps: Steps): Promise<void> {
+  steps.slice.begin();
   while (!scan.finish(STEP_SLOTS)) {
-    if (slice.isOver) await slice.yield();
+    if (steps.slice.isOver) await pause(steps);
   }
 }
 
 /** Forgets the slots that two scans in a row did not see. Returns how many; the caller flushes. */
-export async function forgetSuspects(shard: Shard, slice: TimeSlice): Promise<number> {
-  let forgotten = 0;
-  slice.begin();
+export async function forgetSuspects(shard: Shard, steps: Steps): Promise<number> {
+  const before = shard.counters.diverged;
+  steps.slice.begin();
   for (const slot of shard.suspects) {
     if (statusOf(shard.metas.get(slot)) !== OCCUPIED) continue;
     forgetSlot(shard, slot);
-    forgotten++;
-    if (!slice.isOver) continue;
+    shard.counters.diverged++;
+    if (!steps.slice.isOver) continue;
     shard.file.flush();
-    await slice.yield();
+    await pause(steps);
   }
   shard.suspects.clear();
-  shard.counters.diverged += forgotten;
-  return forgotten;
+  return shard.counters.diverged - before;
 }
 
 /** Suspects the slots that a whole scan did not see. Returns how many. */
@@ -48,13 +66,13 @@ export function suspectUnseen(shard: Shard, scan: WholeScan): number {
 export async function settleDuplicates(
   shard: Shard,
   prefer: "lowest" | "highest",
-  slice: TimeSlice,
+  steps: Steps,
 ): Promise<void> {
   const { slotCount } = shard;
-  slice.begin();
+  steps.slice.begin();
   for (let i = 0; i < slotCount && shard.index.duplicates > 0; i++) {
     promoteSlot(shard, prefer === "highest" ? i : slotCount - 1 - i);
-    if (i % STEP_SLOTS === 0 && slice.isOver) await slice.yield();
+    if (i % STEP_SLOTS === 0 && steps.slice.isOver) await pause(steps);
   }
 }
 

@@ -39,7 +39,7 @@ export class Store {
     this.#isComplete = isComplete;
   }
 
-  /** Number of keys. */
+  /** Number of keys; one that two shards hold, which takes a leader that changed its routing, counts twice. */
   get size(): number {
     let keys = 0;
     for (const shard of this.shards) keys += shard.index.keys;
@@ -92,11 +92,20 @@ export class Store {
   }
 
   /**
-   * Copies of all keys and values, or of one shard's; changes meanwhile are tolerated: each key at most once, no
-   * torn value.
+   * Copies of all keys and values, or of those that one shard serves; changes meanwhile are tolerated: each key at
+   * most once, no torn value.
    */
   *entries(shard?: number): Generator<[key: Uint8Array, value: Uint8Array]> {
-    for (const each of shard === undefined ? this.shards : [this.shards[shard]]) yield* iterateShard(each);
+    for (const each of shard === undefined ? this.shards : [this.shards[shard]]) {
+      for (const entry of iterateShard(each)) {
+        if (this.#serves(each, entry[0])) yield entry;
+      }
+    }
+  }
+
+  /** Whether reads find a key in this shard, which holds it; only a misrouted one may come after another. */
+  #serves(shard: Shard, key: Uint8Array): boolean {
+    return !shard.misrouted || this.#locate(key) === shard;
   }
 
   /** Whether a shard has seen a whole scan and holds no slot that cannot be trusted. */

@@ -128,14 +128,15 @@ export class WholeScan {
   }
 
   #weigh(): void {
-    const { older, different, unseen, passed } = this.findings;
+    const { older, different, unseen, passed, applied } = this.findings;
     // Unseen slots count only in the end: until CaughtUp the scan may have been cut.
     const proofs = older + different + (this.#isWhole ? unseen : 0);
     const limit = this.#limit(passed);
     if (proofs > limit) {
       throw new DivergedError(
         `Cannot follow: the leader contradicts shard ${this.#shard.id} in ${proofs} of ${passed} slots ` +
-          `(${older} older, ${different} different, ${unseen} absent), the limit is ${limit}`,
+          `(${older} older, ${different} different, ${unseen} absent), the limit is ${limit}; ` +
+          `${applied} events of the scan were applied before`,
       );
     }
   }

@@ -41,11 +41,32 @@ export function putSlot(shard: Shard, slot: number, record: Uint8Array): number 
   return meta;
 }
 
-/** Deletes a key; returns the slot that held it, or -1. */
-export function deleteKey(shard: Shard, allocator: SlotAllocator, key: Uint8Array): number {
+/** Deletes a key; returns the slots that held it, in the order of their deletion: the one that served it last. */
+export function deleteKey(shard: Shard, allocator: SlotAllocator, key: Uint8Array): number[] {
   const slot = shard.find(hashKey(key, 0, key.length), key);
-  if (slot < 0) return -1;
+  if (slot < 0) return [];
+  const slots = freeHidden(shard, allocator, { slot, key });
   applyEvent(shard, slot, bumpMeta(shard.metas.get(slot), DELETED), key, 0);
   allocator.freed(slot);
-  return slot;
+  slots.push(slot);
+  return slots;
+}
+
+/**
+ * Deletes the slots that hold a key behind the one that serves it, and returns them. A replica's scan that was cut
+ * leaves such slots; each would come to light, with an old value, once the one before it is gone.
+ */
+export function freeHidden(
+  shard: Shard,
+  allocator: SlotAllocator,
+  serving: { slot: number; key: Uint8Array },
+): number[] {
+  const { index } = shard;
+  if (index.duplicates === 0) return [];
+  const { slot, key } = serving;
+  const hash = hashKey(key, 0, key.length);
+  index.remove(hash, slot, key, 0);
+  const slots = deleteKey(shard, allocator, key);
+  index.insert(hash, slot, key, 0);
+  return slots;
 }

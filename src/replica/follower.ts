@@ -1,7 +1,7 @@
 import { formatAddress } from "../address.ts";
 import { Directory, lockForWriting } from "../directory/directory.ts";
 import { ClosedError, ConnectionError, DivergedError, LeaderError, StorageError } from "../errors.ts";
-import { countSlots, type Found, type Store } from "../fixed/store.ts";
+import type { Found, Store } from "../fixed/store.ts";
 import type { FollowerEvent, ResolvedFollowOptions } from "./follow_options.ts";
 import { ReplicaTarget } from "./replica_target.ts";
 import type { End } from "../replication/conversation.ts";
@@ -9,13 +9,15 @@ import type { Link } from "../replication/link.ts";
 import { ProtocolChoice } from "../replication/link_shared.ts";
 import { Links, type LinksListener } from "../replication/links.ts";
 import type { Address, Runtime } from "../runtime/runtime.ts";
-import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus } from "./status.ts";
+import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus, shardStatus } from "./status.ts";
 import type { DirectoryLock } from "../storage/dir_lock.ts";
 import { LONGEST_TIMEOUT_MS, TimeSlice } from "../time_slice.ts";
 import { type Change, type ResyncReason, WatchHub, type WatchOptions } from "./watch.ts";
 
 /** Bytes that may wait for a store that is busy, per shard. */
 const READ_AHEAD_BYTES = 16 << 20;
+/** Events that may, per shard: as many as a leader's queue holds. */
+const READ_AHEAD_EVENTS = 8192;
 /** A clean close takes no longer than this; what is not done by then is scanned at the next open. */
 const CLOSE_LIMIT_MS = 1500;
 /** All links together send at most so many nudges a ms. */
@@ -48,7 +50,7 @@ export class Follower implements AsyncDisposable {
   readonly #target: ReplicaTarget;
   readonly #links: Links;
   readonly #hub = new WatchHub();
-  readonly #slice = new TimeSlice();
+  readonly #slice: TimeSlice;
   readonly #startedAtMs = Date.now();
   readonly #created = new Waiters();
   readonly #caughtUp: Waiters = new Waiters();
@@ -62,17 +64,18 @@ export class Follower implements AsyncDisposable {
     runtime: Runtime,
     address: Address,
     options: ResolvedFollowOptions,
-    held: { lock: DirectoryLock; directory: Directory | undefined },
+    held: { lock: DirectoryLock; directory: Directory | undefined; slice: TimeSlice },
   ) {
     this.leader = formatAddress(address);
     this.dir = options.dir;
     this.#options = options;
     this.#lock = held.lock;
+    this.#slice = held.slice;
     const versions = new ProtocolChoice(options.protocol);
     this.#target = new ReplicaTarget({
       files: runtime.files,
       path: options.dir,
-      directory: { storage: options.storage, pid: runtime.process.pid },
+      directory: { storage: options.storage, pid: runtime.process.pid, slice: held.slice },
       sync: options.sync,
       divergence: { mode: options.onDivergence, limit: options.divergenceLimit },
       leader: this.leader,
@@ -98,6 +101,7 @@ export class Follower implements AsyncDisposable {
         syncBatches: options.sync === "batch",
         nudgeMs: () => this.#nudgeMs(),
         readAheadBytes: READ_AHEAD_BYTES,
+        readAheadEvents: READ_AHEAD_EVENTS,
       },
       versions,
       slice: this.#slice,
@@ -114,12 +118,14 @@ export class Follower implements AsyncDisposable {
   static async start(runtime: Runtime, address: Address, options: ResolvedFollowOptions): Promise<Follower> {
     options.signal?.throwIfAborted();
     const lock = lockForWriting(runtime.files, options.dir, runtime.process.pid);
+    const slice = new TimeSlice();
     try {
       const directory = await Directory.open(runtime.files, options.dir, {
         storage: options.storage,
         pid: runtime.process.pid,
+        slice,
       });
-      const follower = new Follower(runtime, address, options, { lock, directory });
+      const follower = new Follower(runtime, address, options, { lock, directory, slice });
       if (options.signal?.aborted) {
         await follower.close();
         throw options.signal.reason;
@@ -133,7 +139,7 @@ export class Follower implements AsyncDisposable {
     }
   }
 
-  /** Number of keys. */
+  /** Number of keys; one that two shards hold counts twice. */
   get size(): number {
     return this.#store("count keys").size;
   }
@@ -195,21 +201,20 @@ export class Follower implements AsyncDisposable {
   /** A snapshot, safe to print as JSON. */
   status(): FollowerStatus {
     const directory = this.#target.directory;
-    const shards = this.#links.links.map((link) => this.#shardStatus(link));
+    const shards = this.#shardStatuses();
     const fresh = shards.map((shard) => shard.freshAtMs);
-    const isWhole = directory !== undefined && shards.length === directory.shape.shardCount;
     return {
       leader: this.leader,
       dir: this.dir,
-      phase: this.#isClosed || this.#stopError !== undefined
-        ? "stopped"
-        : leastPhase(shards.map((shard) => shard.phase)),
+      phase: this.#isStopped ? "stopped" : leastPhase(shards.map((shard) => shard.phase)),
       protocol: directory === undefined ? null : this.#links.versions.current,
       shape: directory?.shape ?? null,
       keys: directory?.store.size ?? 0,
       complete: directory !== undefined &&
         directory.store.shards.every(({ id }) => directory.store.isComplete(id)),
-      freshAtMs: isWhole && fresh.every((ms) => ms !== null) ? Math.min(...fresh as number[]) : null,
+      freshAtMs: directory !== undefined && fresh.every((ms) => ms !== null)
+        ? Math.min(...fresh as number[])
+        : null,
       startedAtMs: this.#startedAtMs,
       longestSliceMs: this.#slice.longestMs,
       v1Connections: this.#links.v1Connections,
@@ -314,6 +319,10 @@ export class Follower implements AsyncDisposable {
     return dirty;
   }
 
+  get #isStopped(): boolean {
+    return this.#isClosed || this.#stopError !== undefined;
+  }
+
   #store(what: string): Store {
     if (this.#isClosed) throw new ClosedError(`Cannot ${what}: the follower is closed`);
     return this.#target.directory!.store;
@@ -335,37 +344,16 @@ export class Follower implements AsyncDisposable {
     return nudgeMs === false ? undefined : Math.max(nudgeMs, shardCount / NUDGES_PER_MS);
   }
 
-  #shardStatus(link: Link): ShardStatus {
-    const directory = this.#target.directory;
-    const shard = directory?.store.shards[link.shard];
-    const { session, counters } = link;
-    const sync = this.#target.syncState(link.shard);
-    const isScanning = session?.info !== undefined && link.phase === "catching-up";
-    return {
-      shard: link.shard,
-      phase: link.phase,
-      keys: shard?.index.keys ?? 0,
-      slots: shard === undefined
-        ? { total: 0, occupied: 0, deleted: 0, free: 0, unverified: 0 }
-        : { total: shard.slotCount, ...countSlots(shard) },
-      complete: directory?.store.isComplete(link.shard) ?? false,
-      freshAtMs: link.freshAtMs ?? null,
-      wholeScanAtMs: directory?.completeness.state.shards[link.shard].wholeScanAtMs ?? null,
-      scan: isScanning ? { position: session.scanPosition, slots: session.info!.slotCount } : null,
-      applied: shard?.counters.applied ?? { occupied: 0, deleted: 0, reset: 0 },
-      skipped: shard?.counters.skipped ?? 0,
-      staleCleanups: shard?.counters.staleCleanups ?? 0,
-      crcErrors: shard?.counters.crcErrors ?? 0,
-      diverged: shard?.counters.diverged ?? 0,
-      misrouted: shard?.misrouted ?? false,
-      maxVersion: shard?.maxVersion ?? 0,
-      connections: counters.connections,
-      ends: { ...counters.ends },
-      scans: { whole: counters.wholeScans, side: counters.sideScans },
-      received: { bytes: counters.receivedBytes, batches: counters.batches, events: counters.events },
-      syncedAtMs: sync.syncedAtMs ?? null,
-      error: errorStatus(link.lastError ?? sync.error),
-    };
+  /** All shards that there are: the links beyond shard 0 begin only when the leader has answered. */
+  #shardStatuses(): ShardStatus[] {
+    const { links } = this.#links;
+    const { directory } = this.#target;
+    const length = Math.max(links.length, directory?.shape.shardCount ?? 0);
+    const unlinked = this.#isStopped ? "stopped" : "connecting";
+    return Array.from(
+      { length },
+      (_, id) => shardStatus(id, { directory, link: links[id], unlinked, sync: this.#target.syncState(id) }),
+    );
   }
 }
 

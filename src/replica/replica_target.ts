@@ -4,11 +4,19 @@
 
 import { Directory, type DirectoryOptions } from "../directory/directory.ts";
 import { CursorFile } from "../directory/cursor_file.ts";
+import { within } from "../directory/deadline.ts";
 import { SyncTimer } from "../directory/sync_timer.ts";
-import { ClosedError, ConnectionError, ProtocolError } from "../errors.ts";
+import { ClosedError, ProtocolError } from "../errors.ts";
 import { applyEvents } from "../fixed/apply.ts";
 import { checkShape, FileName, requireSameShape, slotSize } from "../fixed/layout.ts";
-import { finishScan, forgetSuspects, settleDuplicates, suspectUnseen } from "../fixed/scan_end.ts";
+import {
+  finishScan,
+  forgetSuspects,
+  requireCurrent,
+  settleDuplicates,
+  type Steps,
+  suspectUnseen,
+} from "../fixed/scan_end.ts";
 import type { Shard } from "../fixed/shard.ts";
 import type { Store } from "../fixed/store.ts";
 import { type DivergencePolicy, WholeScan } from "../fixed/whole_scan.ts";
@@ -17,6 +25,7 @@ import type { Files } from "../runtime/runtime.ts";
 import type { Shape, SlotEvents } from "../slot_events.ts";
 import { wrapStorageError } from "../storage/storage_error.ts";
 import type { TimeSlice } from "../time_slice.ts";
+import { ShardWork } from "./shard_work.ts";
 
 /** `none` leaves it to the system, `batch` before each Ack, a number every so many ms. */
 export type SyncPolicy = "none" | "batch" | number;
@@ -51,8 +60,10 @@ export interface ReplicaTargetOptions {
 
 /** What is kept of a shard beside the shard itself. */
 interface ShardState {
-  scan: WholeScan | undefined;
-  divergedBefore: number;
+  /** The whole scan that is under way, and how its steps go. */
+  scan: { whole: WholeScan; steps: Steps; divergedBefore: number } | undefined;
+  /** Whether the scan under way marked the shard as being scanned, and so may take the mark away again. */
+  mayUnmark: boolean;
   cursor: CursorFile;
   sync: SyncTimer;
 }
@@ -61,6 +72,7 @@ interface ShardState {
 export class ReplicaTarget implements ReplicationTarget {
   readonly #options: ReplicaTargetOptions;
   readonly #states: ShardState[] = [];
+  readonly #works = new Map<number, ShardWork>();
   #directory: Directory | undefined;
   #creating: Promise<void> | undefined;
   #isClosed = false;
@@ -98,24 +110,45 @@ export class ReplicaTarget implements ReplicationTarget {
     return this.#directory === undefined ? 0 : this.#shard(shard).maxVersion;
   }
 
-  async beginScan(id: number, source: "scan" | "side", leader: Shape & { slotCount: number }): Promise<void> {
-    this.#requireRoom(id, leader.slotCount, leader);
-    await this.#requireDirectory(leader);
-    const directory = this.#directory!;
-    const shard = this.#shard(id);
-    const state = this.#states[id];
-    this.flush(id);
-    await directory.grow(id, leader.slotCount, true);
-    if (source === "side") return;
-    const { completeness } = directory;
-    completeness.setLeader(this.#options.leader, this.#options.protocol());
-    this.#options.onScanBegins?.(id, !completeness.isComplete(id));
-    await completeness.scanBegins(id, Date.now());
-    state.scan = new WholeScan(shard, this.#options.divergence);
-    state.divergedBefore = shard.counters.diverged;
+  beginScan(id: number, source: "scan" | "side", leader: Shape & { slotCount: number }): Promise<void> {
+    const work = this.#work(id);
+    // A side scan goes beside a stream: it neither ends a whole scan nor is ended by one.
+    const isLatest = source === "scan" ? work.beginScan() : () => true;
+    const steps = { slice: this.#options.slice, isCurrent: () => !this.#isClosed && isLatest() };
+    const ready = this.#makeReady(id, leader, steps);
+    return work.during(source === "side" ? ready : ready.then(() => this.#beginWhole(id, steps)));
   }
 
-  async grow(shard: number, slotCount: number): Promise<void> {
+  async #makeReady(id: number, leader: Shape & { slotCount: number }, steps: Steps): Promise<void> {
+    this.#requireRoom(id, leader.slotCount, leader);
+    await this.#requireDirectory(leader, steps);
+    requireCurrent(steps);
+    this.flush(id);
+    await this.#directory!.grow(id, leader.slotCount, true);
+    requireCurrent(steps);
+  }
+
+  async #beginWhole(id: number, steps: Steps): Promise<void> {
+    const { completeness } = this.#directory!;
+    const { leader, protocol, divergence } = this.#options;
+    const state = this.#states[id];
+    requireCurrent(steps);
+    completeness.setLeader(leader, protocol());
+    this.#options.onScanBegins?.(id, !completeness.isComplete(id));
+    // A mark that is there was left by a scan that changed something.
+    state.mayUnmark = !completeness.isMarked(id);
+    await completeness.scanBegins(id, Date.now());
+    requireCurrent(steps);
+    const shard = this.#shard(id);
+    const whole = new WholeScan(shard, divergence);
+    state.scan = { whole, steps, divergedBefore: shard.counters.diverged };
+  }
+
+  grow(shard: number, slotCount: number): Promise<void> {
+    return this.#work(shard).during(this.#grow(shard, slotCount));
+  }
+
+  async #grow(shard: number, slotCount: number): Promise<void> {
     this.#requireRoom(shard, slotCount, this.#directory!.shape);
     await this.#directory!.grow(shard, slotCount);
   }
@@ -136,7 +169,7 @@ export class ReplicaTarget implements ReplicationTarget {
     const shard = this.#shard(id);
     const { scan, cursor } = this.#states[id];
     const wasMisrouted = shard.misrouted;
-    const applied = applyEvents(shard, events, source === "scan" ? scan : undefined);
+    const applied = applyEvents(shard, events, source === "scan" ? scan?.whole : undefined);
     if (shard.misrouted && !wasMisrouted) this.#options.onMisrouted?.(id);
     cursor.advance(events.count, applied, shard.maxVersion);
     return applied;
@@ -151,59 +184,90 @@ export class ReplicaTarget implements ReplicationTarget {
     this.#states[id].sync.wrote();
   }
 
-  async sync(id: number): Promise<void> {
-    await this.#states[id].sync.now();
+  sync(id: number): Promise<void> {
+    return this.#work(id).during(this.#states[id].sync.now());
   }
 
   async endScan(id: number, source: "scan" | "side"): Promise<ScanResult> {
     // A stream beside a side scan makes an absent slot prove nothing.
     if (source === "side") return { unconfirmed: 0 };
-    const shard = this.#shard(id);
+    return await this.#work(id).during(this.#endWhole(id));
+  }
+
+  async #endWhole(id: number): Promise<ScanResult> {
     const state = this.#states[id];
     const scan = state.scan!;
-    const { slice, protocol } = this.#options;
-    await finishScan(scan, slice);
-    requireCurrent(state, scan);
-    await forgetSuspects(shard, slice);
-    const unconfirmed = suspectUnseen(shard, scan);
-    await settleDuplicates(shard, protocol() === 2 ? "highest" : "lowest", slice);
-    requireCurrent(state, scan);
+    const unconfirmed = await this.#judge(id, scan.whole, scan.steps);
     this.flush(id);
-    await this.#recordScan(id, state);
+    // What is recorded as whole must be on disk before the record is, by any policy.
+    await state.sync.now();
+    requireCurrent(scan.steps);
+    state.scan = undefined;
+    state.mayUnmark = false;
+    await this.#directory!.completeness.scanEnded(id, Date.now());
+    requireCurrent(scan.steps);
+    this.#options.onScanEnds?.(id, this.#shard(id).counters.diverged - scan.divergedBefore);
     return { unconfirmed };
   }
 
-  abortScan(shard: number): void {
-    const scan = this.#states[shard]?.scan;
-    if (scan === undefined) return;
-    this.#states[shard].scan = undefined;
-    // What a scan has not touched is still as the last whole one left it.
-    if (scan.findings.applied === 0) this.#directory!.completeness.scanChangedNothing(shard);
+  /** Answers how many slots the scan left unconfirmed. */
+  async #judge(id: number, scan: WholeScan, steps: Steps): Promise<number> {
+    const shard = this.#shard(id);
+    await finishScan(scan, steps);
+    requireCurrent(steps);
+    if (shard.suspects.size > 0) this.#states[id].mayUnmark = false;
+    await forgetSuspects(shard, steps);
+    requireCurrent(steps);
+    const unconfirmed = suspectUnseen(shard, scan);
+    await settleDuplicates(shard, this.#options.protocol() === 2 ? "highest" : "lowest", steps);
+    requireCurrent(steps);
+    return unconfirmed;
   }
 
-  /** Stops the timers, saves the cursors, closes the directory. Answers the shards that stay dirty. */
+  abortScan(shard: number): void {
+    this.#work(shard).abandonScan();
+    const state = this.#states[shard];
+    if (state === undefined || this.#isClosed) return;
+    const { scan, mayUnmark } = state;
+    state.scan = undefined;
+    state.mayUnmark = false;
+    // What a scan has not touched is still as the last whole one left it.
+    const isUntouched = scan === undefined || scan.whole.findings.applied === 0;
+    if (mayUnmark && isUntouched) this.#directory!.completeness.scanChangedNothing(shard);
+  }
+
+  /**
+   * Stops the timers, ends the work, saves the cursors, closes the directory. Answers the shards that stay dirty:
+   * those whose work or whose sync does not end in time.
+   */
   async close(limitMs: number): Promise<number[]> {
+    const deadline = performance.now() + limitMs;
     this.#isClosed = true;
     await this.#creating?.catch(() => {});
     for (const { cursor, sync } of this.#states) {
       sync.stop();
       cursor.save();
     }
-    await this.#directory?.completeness.settled();
-    return await this.#directory?.close(limitMs) ?? [];
+    if (this.#directory === undefined) return [];
+    const work = new Map([...this.#works].map(([shard, each]) => [shard, each.ended()]));
+    const closing = this.#directory.close(deadline - performance.now(), { work });
+    const { completeness } = this.#directory;
+    await within(deadline, completeness.settled()).catch(() => {});
+    completeness.close();
+    return await closing;
   }
 
-  async #recordScan(id: number, state: ShardState): Promise<void> {
-    const shard = this.#shard(id);
-    state.scan = undefined;
-    await this.#directory!.completeness.scanEnded(id, Date.now());
-    this.#options.onScanEnds?.(id, shard.counters.diverged - state.divergedBefore);
+  #work(shard: number): ShardWork {
+    const work = this.#works.get(shard) ?? new ShardWork();
+    this.#works.set(shard, work);
+    return work;
   }
 
   /** The store, made or checked by the leader's shape. Shard 0 comes first, but its connection may be lost midway. */
-  async #requireDirectory(leader: Shape): Promise<void> {
+  async #requireDirectory(leader: Shape, steps: Steps): Promise<void> {
     await this.#creating?.catch(() => {});
     if (this.#isClosed) throw new ClosedError("Cannot scan: the replica is closed");
+    requireCurrent(steps);
     if (this.#directory === undefined) {
       this.#creating = this.#create(leader);
       await this.#creating;
@@ -226,7 +290,7 @@ export class ReplicaTarget implements ReplicationTarget {
     for (const shard of directory.store.shards) {
       this.#states.push({
         scan: undefined,
-        divergedBefore: 0,
+        mayUnmark: false,
         cursor: new CursorFile(files, directory.shardPath(shard.id, FileName.cursor), shard.id),
         sync: new SyncTimer(shard.file, sync === "none" || sync === "batch" ? undefined : sync),
       });
@@ -236,9 +300,4 @@ export class ReplicaTarget implements ReplicationTarget {
   #shard(id: number): Shard {
     return this.#directory!.store.shards[id];
   }
-}
-
-/** Throws where the link was ended while its scan was judged: another one may have begun. */
-function requireCurrent(state: ShardState, scan: WholeScan): void {
-  if (state.scan !== scan) throw new ConnectionError("Cannot judge the scan: it was abandoned");
 }

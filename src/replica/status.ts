@@ -1,4 +1,8 @@
+import type { Directory } from "../directory/directory.ts";
 import { type Remedy, SlotcaskError } from "../errors.ts";
+import { countSlots } from "../fixed/store.ts";
+import { LinkCounters } from "../replication/counters.ts";
+import type { Link } from "../replication/link.ts";
 import type { Phase } from "../replication/phase.ts";
 import type { Shape } from "../slot_events.ts";
 
@@ -14,7 +18,7 @@ export interface ErrorStatus {
 export interface ShardStatus {
   /** The shard. */
   shard: number;
-  /** Where its link stands. */
+  /** Where its link stands; `connecting` where the leader has not answered, and there is none yet. */
   phase: Phase;
   /** Keys that are served. */
   keys: number;
@@ -82,7 +86,7 @@ export interface FollowerStatus {
   v1Connections: number;
   /** What stopped the follower for good. */
   error: ErrorStatus | null;
-  /** All shards. */
+  /** All shards; before the shape is known, shard 0. */
   shards: ShardStatus[];
 }
 
@@ -108,4 +112,51 @@ export function leastPhase(phases: readonly Phase[]): Phase {
 export function errorStatus(error: Error | undefined): ErrorStatus | null {
   if (error === undefined) return null;
   return { message: error.message, remedy: error instanceof SlotcaskError ? error.remedy : "reconnect" };
+}
+
+/** What the status of a shard is taken from. */
+export interface ShardParts {
+  /** The directory; undefined before the shape is known. */
+  directory: Directory | undefined;
+  /** The shard's link; undefined before the leader has told that there is such a shard. */
+  link: Link | undefined;
+  /** The phase where there is no link. */
+  unlinked: Phase;
+  /** When its data was last known to be on disk (Unix ms), and what keeps it from getting there. */
+  sync: { syncedAtMs: number | undefined; error: Error | undefined };
+}
+
+/** Counts of a shard without a link. */
+const NO_COUNTERS = new LinkCounters();
+
+/** A shard's status. */
+export function shardStatus(id: number, { directory, link, unlinked, sync }: ShardParts): ShardStatus {
+  const shard = directory?.store.shards[id];
+  const { session, counters = NO_COUNTERS } = link ?? {};
+  const isScanning = session?.info !== undefined && link?.phase === "catching-up";
+  return {
+    shard: id,
+    phase: link?.phase ?? unlinked,
+    keys: shard?.index.keys ?? 0,
+    slots: shard === undefined
+      ? { total: 0, occupied: 0, deleted: 0, free: 0, unverified: 0 }
+      : { total: shard.slotCount, ...countSlots(shard) },
+    complete: directory?.store.isComplete(id) ?? false,
+    freshAtMs: link?.freshAtMs ?? null,
+    wholeScanAtMs: directory?.completeness.state.shards[id].wholeScanAtMs ?? null,
+    scan: isScanning ? { position: session.scanPosition, slots: session.info!.slotCount } : null,
+    applied: shard?.counters.applied ?? { occupied: 0, deleted: 0, reset: 0 },
+    skipped: shard?.counters.skipped ?? 0,
+    staleCleanups: shard?.counters.staleCleanups ?? 0,
+    crcErrors: shard?.counters.crcErrors ?? 0,
+    diverged: shard?.counters.diverged ?? 0,
+    misrouted: shard?.misrouted ?? false,
+    maxVersion: shard?.maxVersion ?? 0,
+    connections: counters.connections,
+    ends: { ...counters.ends },
+    scans: { whole: counters.wholeScans, side: counters.sideScans },
+    received: { bytes: counters.receivedBytes, batches: counters.batches, events: counters.events },
+    syncedAtMs: sync.syncedAtMs ?? null,
+    error: errorStatus(link?.lastError ?? sync.error),
+  };
 }

@@ -36,6 +36,7 @@ export class WatchHub implements ShardObserver {
   /** Keys that a scan dropped: they may turn up in another slot before it ends. */
   readonly #vanished = new Map<number, Map<string, Uint8Array>>();
   #shards: readonly Shard[] = [];
+  #closed: { error: Error | undefined } | undefined;
 
   /** Takes up the shards, once they are there. */
   attach(store: Store): void {
@@ -43,11 +44,14 @@ export class WatchHub implements ShardObserver {
     if (this.#watchers.size > 0) this.#observe();
   }
 
-  /** A stream of changes from now on. */
+  /** A stream of changes from now on. Of a hub that was closed it ends as all others did. */
   watch(store: () => Store | undefined, options: WatchOptions): AsyncIterableIterator<Change> {
     const watcher = new Watcher(options, () => this.#leave(watcher));
-    this.#watchers.add(watcher);
-    this.#observe();
+    if (this.#closed !== undefined) watcher.end(this.#closed.error);
+    if (!watcher.isOver) {
+      this.#watchers.add(watcher);
+      this.#observe();
+    }
     return watcher.changes(store);
   }
 
@@ -74,6 +78,7 @@ export class WatchHub implements ShardObserver {
 
   /** Ends all watches: with an error, or quietly. */
   close(error?: Error): void {
+    this.#closed ??= { error };
     for (const watcher of this.#watchers) watcher.end(error);
   }
 
@@ -107,6 +112,9 @@ export class WatchHub implements ShardObserver {
     this.#watchers.delete(watcher);
     if (this.#watchers.size > 0) return;
     for (const shard of this.#shards) shard.observers.delete(this);
+    // Unobserved, these keys may turn up again. Who joins before the scan ends never knew them: nothing is owed,
+    // and what vanishes from then on is still told at the end.
+    for (const keys of this.#vanished.values()) keys.clear();
   }
 }
 
@@ -117,8 +125,9 @@ class Watcher {
   readonly #limit: number;
   #queue: Change[] = [];
   #wake: (() => void) | undefined;
-  #isOver = false;
   #error: Error | undefined;
+  /** Whether nothing more will come. */
+  isOver = false;
 
   constructor(options: WatchOptions, leave: () => void) {
     this.#options = options;
@@ -129,20 +138,38 @@ class Watcher {
   }
 
   push(change: Change): void {
-    if (this.#isOver || !this.#matches(change)) return;
+    if (this.isOver || !this.#matches(change)) return;
     if (this.#queue.length >= this.#limit) this.#queue = [{ type: "resync", reason: "overflow" }];
     else this.#queue.push(change);
     this.#wake?.();
   }
 
+  /** The first end counts: a follower that is closed after an error still owes its readers that error. */
   end(error?: Error): void {
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.#error = error;
     this.#options.signal?.removeEventListener("abort", this.#abort);
     this.#wake?.();
   }
 
-  async *changes(store: () => Store | undefined): AsyncGenerator<Change, undefined> {
+  /** The changes, for one reader. It may leave at any time: before the first, or while it waits for one. */
+  changes(store: () => Store | undefined): AsyncIterableIterator<Change> {
+    const changes = this.#changes(store);
+    return {
+      next: () => changes.next(),
+      // A generator that has not begun has no end to run, and one that waits would first wait on.
+      return: () => {
+        this.#abort();
+        return changes.return(undefined);
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  async *#changes(store: () => Store | undefined): AsyncGenerator<Change, undefined> {
     try {
       if (this.#options.initial) yield* this.#entries(store());
       for (;;) {
@@ -150,7 +177,7 @@ class Watcher {
         this.#queue = [];
         yield* queue;
         if (this.#queue.length > 0) continue;
-        if (this.#isOver) break;
+        if (this.isOver) break;
         await new Promise<void>((resolve) => this.#wake = resolve);
         this.#wake = undefined;
       }
@@ -179,7 +206,7 @@ class Watcher {
 
   #abort = (): void => {
     this.end();
-    // The reader may never come back to run the end of `changes`.
+    // The reader may never come back to run the end of `#changes`.
     this.#leave();
   };
 }

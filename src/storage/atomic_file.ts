@@ -2,7 +2,11 @@
 
 import { dirname } from "node:path";
 import type { FileDescriptor, Files } from "../runtime/runtime.ts";
+import { nextTurn } from "../time_slice.ts";
 import { wrapStorageError } from "./storage_error.ts";
+
+/** Bytes that are written in one turn of the event loop. */
+const STEP_BYTES = 512 << 10;
 
 /** What the temporary file beside PATH is called: PATH and this. */
 export const TEMPORARY_SUFFIX = ".tmp";
@@ -39,7 +43,7 @@ export async function writeFileAtomicAsync(files: Files, path: string, bytes: Ui
   try {
     const file = openEmpty(files, temporary);
     try {
-      files.write(file, bytes, 0, bytes.length, 0);
+      await writeInSteps(files, file, bytes);
       await files.sync(file);
     } finally {
       files.close(file);
@@ -48,6 +52,14 @@ export async function writeFileAtomicAsync(files: Files, path: string, bytes: Ui
     await files.syncDirectoryAsync(dirname(path));
   } catch (error) {
     throw abandon(files, { error, path });
+  }
+}
+
+/** A large file is written a piece a turn, so that nothing waits for all of it. */
+async function writeInSteps(files: Files, file: FileDescriptor, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; at += STEP_BYTES) {
+    if (at > 0) await nextTurn();
+    files.write(file, bytes, at, Math.min(STEP_BYTES, bytes.length - at), at);
   }
 }
 

@@ -10,25 +10,24 @@ const LOAD_BYTES = 256 << 10;
 /**
  * A slot file with all records in memory: reads cost no I/O, writes go to memory first and to the file in runs.
  *
- * Memory comes in windows of equal size that are added as the file grows and never copied.
+ * Memory comes in windows of equal size that are added as the file grows and never copied. The first growth of an
+ * empty file chooses the size.
  */
 export class ResidentFile extends FileBase implements SlotFile {
   readonly kind = "resident" as const;
   readonly loadLimit: number;
   window: Uint8Array<ArrayBuffer>;
-  readonly #shift: number;
-  readonly #mask: number;
+  #shift = 0;
+  #mask = 0;
   readonly #windows: Uint8Array<ArrayBuffer>[] = [];
   readonly #views: DataView[] = [];
   readonly #staged = new StagedRuns();
 
   constructor(options: SlotFileOptions) {
     super(options);
-    this.#shift = windowShift(options.recordCount, options.recordBytes);
-    this.#mask = 2 ** this.#shift - 1;
     this.loadLimit = Math.max(1, Math.floor(LOAD_BYTES / options.recordBytes));
-    this.#addWindows();
-    this.window = this.#windows[0];
+    while (!this.reserve(this.recordCount));
+    this.window = this.#windows[0] ?? new Uint8Array(0);
   }
 
   get unsynced(): boolean {
@@ -62,10 +61,28 @@ export class ResidentFile extends FileBase implements SlotFile {
     if (!this.#staged.empty) this.#staged.flush(this.#writeHead, this.#writeRun);
   }
 
+  override reserve(recordCount: number): boolean {
+    if (this.#windows.length === 0) this.#chooseSize(recordCount);
+    if (this.#hasWindows(recordCount)) return true;
+    const window = new Uint8Array((this.#mask + 1) * this.recordBytes);
+    this.#windows.push(window);
+    this.#views.push(new DataView(window.buffer));
+    return this.#hasWindows(recordCount);
+  }
+
   extend(recordCount: number): void {
     if (recordCount <= this.recordCount) return;
+    while (!this.reserve(recordCount));
     this.extendFile(recordCount);
-    this.#addWindows();
+  }
+
+  #chooseSize(recordCount: number): void {
+    this.#shift = windowShift(recordCount, this.recordBytes);
+    this.#mask = 2 ** this.#shift - 1;
+  }
+
+  #hasWindows(recordCount: number): boolean {
+    return this.#windows.length * (this.#mask + 1) >= recordCount;
   }
 
   #writeHead = (record: number): void => {
@@ -82,16 +99,6 @@ export class ResidentFile extends FileBase implements SlotFile {
       count -= records;
     }
   };
-
-  #addWindows(): void {
-    const bytes = (this.#mask + 1) * this.recordBytes;
-    const needed = Math.max(1, Math.ceil(this.recordCount / (this.#mask + 1)));
-    while (this.#windows.length < needed) {
-      const window = new Uint8Array(bytes);
-      this.#windows.push(window);
-      this.#views.push(new DataView(window.buffer));
-    }
-  }
 }
 
 /** log2 of the records of a window: enough for the whole file, within the bounds above. */

@@ -41,6 +41,8 @@ export interface SlotFile {
   flush(): void;
   /** Writes into the header, now. */
   writeHeader(at: number, bytes: Uint8Array): void;
+  /** Fetches a piece of the memory that `extend` to this length will want; false while there is more to fetch. */
+  reserve(recordCount: number): boolean;
   /** Makes the file, and what `at` and `stage` accept, `recordCount` records long. Never shorter. */
   extend(recordCount: number): void;
   /** Makes durable what was flushed before the call. */
@@ -102,6 +104,11 @@ export abstract class FileBase {
 
   writeHeader(at: number, bytes: Uint8Array): void {
     this.writeFile(bytes, 0, bytes.length, at);
+  }
+
+  /** A file that keeps no record in memory wants none. */
+  reserve(_recordCount: number): boolean {
+    return true;
   }
 
   protected extendFile(recordCount: number): void {

@@ -2,29 +2,31 @@
  * The records that were staged since the last flush, and their order on the way to the file.
  *
  * Heads go first: where a record moved from one place to another, a crash between the two writes must not
- * leave the old place as the only, or the preferred, one. Whole records follow as runs of neighbours, since
- * one write of 256 records costs little more than one write of one.
+ * leave the old place as the only, or the preferred, one. That holds too for a record that was staged whole and
+ * got its head afterwards. A head that a whole record followed is not written: beside the record's old bytes it
+ * would be a torn slot. Whole records come as runs of neighbours, since one write of 256 records costs little more
+ * than one write of one.
  */
 export class StagedRuns {
-  #heads = new Uint32Array(256);
-  #headCount = 0;
+  /** Heads that no whole record followed, in the order of staging. */
+  readonly #heads = new Set<number>();
   #records = new Uint32Array(256);
   #recordCount = 0;
   #ascending = true;
 
   /** Whether nothing is staged. */
   get empty(): boolean {
-    return this.#headCount === 0 && this.#recordCount === 0;
+    return this.#heads.size === 0 && this.#recordCount === 0;
   }
 
   /** Notes a record whose first 4 bytes changed. */
   addHead(record: number): void {
-    if (this.#headCount === this.#heads.length) this.#heads = doubled(this.#heads);
-    this.#heads[this.#headCount++] = record;
+    this.#heads.add(record);
   }
 
   /** Notes a record that changed as a whole. */
   addRecord(record: number): void {
+    if (this.#heads.size > 0) this.#heads.delete(record);
     const count = this.#recordCount;
     if (count > 0) {
       const last = this.#records[count - 1];
@@ -37,21 +39,19 @@ export class StagedRuns {
   }
 
   /**
-   * Calls `writeHead` for each head whose record is not staged whole, then `writeRun` for each run of
-   * neighbouring records, ascending. Forgets all of them only when every call has returned.
+   * Calls `writeHead` for each head, then `writeRun` for each run of neighbouring records, ascending. Forgets all
+   * of them only when every call has returned.
    */
   flush(writeHead: (record: number) => void, writeRun: (first: number, count: number) => void): void {
+    for (const record of this.#heads) writeHead(record);
     this.#sort();
-    for (let i = 0; i < this.#headCount; i++) {
-      if (!this.#isStagedWhole(this.#heads[i])) writeHead(this.#heads[i]);
-    }
     this.#eachRun(writeRun);
     this.clear();
   }
 
   /** Forgets all. */
   clear(): void {
-    this.#headCount = 0;
+    this.#heads.clear();
     this.#recordCount = 0;
     this.#ascending = true;
   }
@@ -71,17 +71,6 @@ export class StagedRuns {
       while (++i < this.#recordCount && records[i] - last <= 1) last = records[i];
       writeRun(first, last - first + 1);
     }
-  }
-
-  #isStagedWhole(record: number): boolean {
-    let low = 0;
-    let high = this.#recordCount;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#records[middle] < record) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.#recordCount && this.#records[low] === record;
   }
 }
 

@@ -81,6 +81,45 @@ describe("Completeness", () => {
     expect(files.list(directory)).toEqual([COMPLETENESS_FILE]);
   });
 
+  test("a mark that could not be written is set by the next scan", async () => {
+    const completeness = open();
+    await completeness.scanEnded(0, 1000);
+    files.makeDirectory(`${path}.tmp`);
+    await expect(completeness.scanBegins(0, 2000)).rejects.toBeInstanceOf(StorageError);
+    expect(completeness.isMarked(0)).toBe(false);
+    files.remove(`${path}.tmp`);
+    await completeness.scanBegins(0, 3000);
+    expect(open().state.shards[0]).toEqual({ wholeScanAtMs: 1000, scanningSinceMs: 3000 });
+  });
+
+  test("a scan that begins beside another waits for the mark too", async () => {
+    const completeness = open();
+    await completeness.scanEnded(0, 1000);
+    const first = completeness.scanBegins(0, 2000);
+    await completeness.scanBegins(0, 3000);
+    expect(open().state.shards[0].scanningSinceMs).toBe(2000);
+    await first;
+    files.makeDirectory(`${path}.tmp`);
+    completeness.scanChangedNothing(0);
+    await completeness.settled();
+    files.makeDirectory(`${path}.tmp`);
+    const both = [completeness.scanBegins(0, 4000), completeness.scanBegins(0, 5000)];
+    for (const each of await Promise.allSettled(both)) expect(each.status).toBe("rejected");
+  });
+
+  test("forgets shards, and says so on disk before it returns", async () => {
+    const completeness = open();
+    await completeness.scanEnded(0, 1000);
+    await completeness.scanEnded(1, 1000);
+    const reading = open();
+    reading.forget([0], { inMemory: true });
+    expect([reading.isComplete(0), reading.isComplete(1), open().isComplete(0)]).toEqual([false, true, true]);
+    completeness.forget([1]);
+    expect(open().state.shards).toEqual([{ wholeScanAtMs: 1000, scanningSinceMs: null }, NOTHING]);
+    await completeness.scanEnded(1, 2000);
+    expect(open().isComplete(1)).toBe(true);
+  });
+
   test("rejects where the disk refuses, and writes the next change", async () => {
     const completeness = open();
     files.makeDirectory(`${path}.tmp`);

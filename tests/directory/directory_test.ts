@@ -12,6 +12,9 @@ import { applyEvent } from "../../src/fixed/apply.ts";
 import { errorWithCode } from "../../src/error_code.ts";
 import type { Files } from "../../src/runtime/runtime.ts";
 import { STORAGE_KINDS, type StorageKind } from "../../src/storage/slot_file.ts";
+import { nextTurn, TimeSlice } from "../../src/time_slice.ts";
+import { HeldFiles } from "../fakes/held_files.ts";
+import { until } from "../harness/until.ts";
 import {
   files,
   flip,
@@ -306,6 +309,159 @@ describe("Directory.open", () => {
     expect(error).toBeInstanceOf(StorageError);
     expect(error.message).toContain("Too many open files in this process (EMFILE)");
     expect([openFiles, flagOf(0)]).toEqual([0, 1]);
+  });
+});
+
+describe("a data file that is made afresh", () => {
+  /** A store of two shards, both of which saw a whole scan. */
+  async function scanned(): Promise<void> {
+    await makeStore(path);
+    const directory = await open();
+    for (const shard of [0, 1]) await directory.completeness.scanEnded(shard, 1000);
+    await close(directory);
+  }
+  const completeIn = ({ completeness }: Directory) => [0, 1].map((shard) => completeness.isComplete(shard));
+
+  test("of one shard does not inherit its whole scan, read only or not", async () => {
+    await scanned();
+    resize(shardFile(path, 1), 0);
+    expect(completeIn(await open({ readOnly: true }))).toEqual([true, false]);
+    const directory = await open();
+    expect(completeIn(directory)).toEqual([true, false]);
+    await close(directory);
+    expect(completeIn(await open())).toEqual([true, false]);
+  });
+
+  test.each([
+    ["all data files were emptied", () => [0, 1].forEach((shard) => resize(shardFile(path, shard), 0))],
+    ["only slotcask.json was left", () => {
+      for (const name of ["db.meta", "shard_000", "shard_001"]) files.remove(`${path}/${name}`);
+    }],
+  ])("of every shard, where %s", async (_, damage) => {
+    await scanned();
+    (damage as () => void)();
+    const directory = await create();
+    expect(completeIn(directory)).toEqual([false, false]);
+    await close(directory);
+    expect(completeIn(await open())).toEqual([false, false]);
+  });
+
+  test("is never missing and never trusted, wherever its making crashes", async () => {
+    for (let step = 1;; step++) {
+      files.remove(path);
+      await scanned();
+      resize(shardFile(path, 1), 0);
+      let calls = 0;
+      const crashing = crashingFiles(() => ++calls === step);
+      const creating: Files["open"] = (file, mode) => {
+        if (mode === "create" && ++calls === step) throw errorWithCode("open at the crash", "EIO");
+        return files.open(file, mode);
+      };
+      const isDone = await Directory.open({ ...crashing, open: creating }, path, optionsOf())
+        .then((directory) => opened.push(directory!), () => 0);
+      if (isDone > 0) break;
+      expect(files.exists(shardFile(path, 1))).toBe(true);
+      const directory = await open();
+      expect(completeIn(directory)).toEqual([true, false]);
+      await close(directory);
+      expect(step).toBeLessThan(100);
+    }
+  }, SLOW_MS);
+});
+
+describe("steps", () => {
+  /** Slots of four windows, and of as many pages of metas. */
+  const MANY = 200_000;
+
+  /** A slice that is always over, and counts its yields. */
+  class Counting extends TimeSlice {
+    yields = 0;
+    constructor() {
+      super(0);
+    }
+    override yield(): Promise<void> {
+      this.yields++;
+      return super.yield();
+    }
+  }
+
+  test("growing yields, and shows its slots only once all are there", async () => {
+    files.makeDirectory(path);
+    const slice = new Counting();
+    const directory = (await Directory.create(files, path, SHAPE, optionsOf({ slice })))!;
+    opened.push(directory);
+    const shard = directory.store.shards[0];
+    await directory.grow(0, 60_000, true);
+    slice.yields = 0;
+    const growing = directory.grow(0, MANY, true);
+    for (let turn = 0; turn < 2; turn++) {
+      await nextTurn();
+      expect([shard.slotCount, shard.file.recordCount, slotCountInFile(0)]).toEqual([60_000, 60_000, 60_000]);
+    }
+    await growing;
+    expect([shard.slotCount, slotCountInFile(0)]).toEqual([MANY, MANY]);
+    expect(slice.yields).toBeGreaterThanOrEqual(3);
+  });
+
+  test("closing and opening yield, and write and read no more than 512 KiB at once", async () => {
+    files.makeDirectory(path);
+    const slice = new Counting();
+    let largest = 0;
+    const measured: Files = {
+      ...files,
+      write(file, bytes, at, length, position) {
+        largest = Math.max(largest, length);
+        files.write(file, bytes, at, length, position);
+      },
+      read(file, bytes, at, length, position) {
+        largest = Math.max(largest, length);
+        return files.read(file, bytes, at, length, position);
+      },
+    };
+    const directory =
+      (await Directory.create(measured, path, { ...SHAPE, shardCount: 1 }, optionsOf({ slice })))!;
+    opened.push(directory);
+    await directory.grow(0, MANY, true);
+    put(directory, { shard: 0, slot: MANY - 1 }, 1);
+    slice.yields = 0;
+    expect(await close(directory)).toEqual([]);
+    expect(slice.yields).toBeGreaterThanOrEqual(MANY / 65_536);
+    expect((await verifyDirectory(files, path)).damage.total).toBe(0);
+    slice.yields = 0;
+    const again = await open({ slice }, { ...measured, readFile: refuseLarge });
+    expect(slice.yields).toBeGreaterThanOrEqual(2 * MANY / 65_536);
+    expect(get(again, 1)).toBe(valueOf(1).toHex());
+    expect(largest).toBeLessThanOrEqual(512 << 10);
+  });
+
+  function refuseLarge(file: string): Uint8Array | undefined {
+    const bytes = files.readFile(file);
+    if (bytes !== undefined && bytes.length > 512 << 10) throw new Error(`${file} was read at once`);
+    return bytes;
+  }
+
+  test("a close leaves a shard alone whose growth does not end, and closes its file behind it", async () => {
+    const held = new HeldFiles();
+    const directory = await create({ ...SHAPE, shardCount: 1 }, held.files);
+    held.hold("fixed.data");
+    const growing = directory.grow(0, 100);
+    await until(() => held.calls.at(-1) === "sync fixed.data", SOON_MS);
+    held.calls.length = 0;
+    opened.splice(opened.indexOf(directory), 1);
+    expect(await directory.close(100)).toEqual([0]);
+    expect(held.calls).toEqual([]);
+    held.release();
+    await growing;
+    await until(() => held.calls.length > 0, SOON_MS);
+    expect([held.calls, flagOf(0)]).toEqual([["close fixed.data"], 0]);
+  });
+
+  test("a close while a shard grows leaves metas, file and sidecar of one length", async () => {
+    const directory = await create();
+    const growing = directory.grow(0, MANY, true).catch((error) => error);
+    expect(await close(directory)).toEqual([]);
+    expect(["undefined", "ClosedError"]).toContain(String((await growing)?.name));
+    expect((await verifyDirectory(files, path)).damage.total).toBe(0);
   });
 });
 

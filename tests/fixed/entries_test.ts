@@ -2,13 +2,19 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { iterateShard } from "../../src/fixed/entries.ts";
 import { hashKey } from "../../src/fixed/routing.ts";
-import { settleDuplicates } from "../../src/fixed/scan_end.ts";
+import { settleDuplicates, type Steps } from "../../src/fixed/scan_end.ts";
 import type { Shard } from "../../src/fixed/shard.ts";
 import { STORAGE_KINDS, type StorageKind } from "../../src/storage/slot_file.ts";
 import { TimeSlice } from "../../src/time_slice.ts";
+import { until } from "../harness/until.ts";
 import { apply, damage, keyOf, makeShard, type TestEvent, textOf, valueIn } from "../fakes/shard_kit.ts";
 
 const HASH = (key: Uint8Array) => hashKey(key, 0, key.length);
+
+/** Steps of a scan's end that nobody abandons. */
+function steps(): Steps {
+  return { slice: new TimeSlice(), isCurrent: () => true };
+}
 
 /** A shard that holds these keys, slot by slot; a dot is a slot that was never written. */
 function shardOf(keys: string, kind: StorageKind = "resident") {
@@ -56,7 +62,7 @@ describe.each(STORAGE_KINDS)("entries of a %s shard", (kind) => {
   test("of equal keys there is one, with the value that is served", async () => {
     const { shard } = shardOf("aba.", kind);
     expect(read(shard).sort()).toEqual(["a=2", "b=1"]);
-    await settleDuplicates(shard, "lowest", new TimeSlice());
+    await settleDuplicates(shard, "lowest", steps());
     expect(read(shard).sort()).toEqual(["a=0", "b=1"]);
   });
 
@@ -121,7 +127,7 @@ describe.each(STORAGE_KINDS)("entries of a %s shard", (kind) => {
         const seen: string[] = [];
         for (const [key] of iterateShard(shard)) {
           seen.push(textOf(key)!);
-          if (seen.length === at) await settleDuplicates(shard, prefer, new TimeSlice());
+          if (seen.length === at) await settleDuplicates(shard, prefer, steps());
         }
         expect(seen.sort()).toEqual(["a", "x"]);
       }
@@ -248,5 +254,29 @@ describe("entries of a positional shard", () => {
       },
     };
     expect(read(shard, steps)).toEqual(["a=0", "b=1", "c=2"]);
+  });
+});
+
+describe("an iteration", () => {
+  test("that is left is forgotten by the shard", () => {
+    const { shard } = shardOf("abc");
+    for (const _ of iterateShard(shard)) {
+      expect(shard.observers.size).toBe(1);
+      break;
+    }
+    expect(shard.observers.size).toBe(0);
+  });
+
+  test("that nobody goes on with is forgotten too, once its memory is", async () => {
+    const { shard } = shardOf("abc");
+    for (let i = 0; i < 100; i++) iterateShard(shard).next();
+    const going = iterateShard(shard);
+    going.next();
+    expect(shard.observers.size).toBe(101);
+    // What the stack still shows of the last ones may keep those.
+    const isForgotten = () => new Uint8Array(8 << 20).fill(1).length > 0 && shard.observers.size <= 20;
+    await until(isForgotten, 4000, "the end of 80 iterations");
+    apply(shard, move("a", 0, 2));
+    expect(Array.from(going, ([key]) => textOf(key))).toEqual(["b"]);
   });
 });

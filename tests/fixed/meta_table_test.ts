@@ -32,11 +32,13 @@ describe("MetaTable", () => {
       table.grow(length);
       for (let slot = 0; slot < length; slot++) table.set(slot, Math.imul(slot, 0x9e37_79b1) >>> 0);
       const bytes = new Uint8Array(3 + length * 4 + 8).fill(0xee).subarray(3);
-      table.copyTo(bytes);
+      let copied = 0;
+      for (let page = 0; page < table.pageCount; page++) copied += table.copyPageTo(page, bytes);
+      expect(copied).toBe(length * 4);
       expect([...bytes.subarray(length * 4)]).toEqual(Array(8).fill(0xee));
       const other = new MetaTable();
       other.grow(length);
-      other.copyFrom(bytes);
+      for (let page = 0; page < other.pageCount; page++) other.copyPageFrom(page, bytes);
       let different = 0;
       for (let slot = 0; slot < length; slot++) {
         if (other.get(slot) !== (Math.imul(slot, 0x9e37_79b1) >>> 0)) different++;
@@ -45,13 +47,21 @@ describe("MetaTable", () => {
     },
   );
 
+  test("fetches its memory a page at a time, and has the slots only once it has grown", () => {
+    const table = new MetaTable();
+    expect([1, 2, 3].map(() => table.reserve(2 * PAGE + 1))).toEqual([false, false, true]);
+    expect([table.length, table.pageCount, table.reserve(5)]).toEqual([0, 0, true]);
+    table.grow(2 * PAGE + 1);
+    expect([table.length, table.pageCount, table.get(2 * PAGE)]).toEqual([2 * PAGE + 1, 3, 0]);
+  });
+
   test("copies little-endian", () => {
     const table = new MetaTable();
     table.grow(2);
     table.set(0, 0x0403_0201);
     table.set(1, 0x8000_0000);
     const bytes = new Uint8Array(8);
-    table.copyTo(bytes);
+    expect([table.pageCount, table.copyPageTo(0, bytes)]).toEqual([1, 8]);
     expect([...bytes]).toEqual([1, 2, 3, 4, 0, 0, 0, 0x80]);
   });
 });

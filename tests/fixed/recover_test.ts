@@ -66,7 +66,7 @@ function written(): TestShard {
 
 function sidecarOf(shard: Shard): Uint8Array {
   const bytes = new Uint8Array(shard.slotCount * 4 + 8);
-  shard.metas.copyTo(bytes);
+  shard.metas.copyPageTo(0, bytes);
   return bytes;
 }
 

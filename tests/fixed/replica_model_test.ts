@@ -91,11 +91,11 @@ class Replica {
 
   async #end(): Promise<void> {
     const scan = this.#scan!;
-    const slice = new TimeSlice(1000);
-    await finishScan(scan, slice);
-    await forgetSuspects(this.shard, slice);
+    const steps = { slice: new TimeSlice(1000), isCurrent: () => true };
+    await finishScan(scan, steps);
+    await forgetSuspects(this.shard, steps);
     expect(suspectUnseen(this.shard, scan)).toBe(0);
-    await settleDuplicates(this.shard, "highest", slice);
+    await settleDuplicates(this.shard, "highest", steps);
     this.shard.file.flush();
     this.#scan = undefined;
     for (const event of this.queue!) apply(this.shard, [event]);

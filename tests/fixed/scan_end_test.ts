@@ -1,7 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { DivergedError } from "../../src/errors.ts";
+import { ConnectionError, DivergedError } from "../../src/errors.ts";
 import { hashKey } from "../../src/fixed/routing.ts";
-import { finishScan, forgetSuspects, settleDuplicates, suspectUnseen } from "../../src/fixed/scan_end.ts";
+import {
+  finishScan,
+  forgetSuspects,
+  settleDuplicates,
+  type Steps,
+  suspectUnseen,
+} from "../../src/fixed/scan_end.ts";
 import type { Shard } from "../../src/fixed/shard.ts";
 import { type DivergencePolicy, WholeScan } from "../../src/fixed/whole_scan.ts";
 import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
@@ -30,25 +36,30 @@ function filled(slots: number): TestShard {
 }
 
 /** A whole scan in which the leader sent these events, to its end, as a target runs it. Returns the unconfirmed. */
-async function wholeScan(shard: Shard, events: TestEvent[], slice = new TimeSlice()): Promise<number> {
+async function wholeScan(shard: Shard, events: TestEvent[], steps = quietly()): Promise<number> {
   const scan = new WholeScan(shard, GUARD);
   apply(shard, events, scan);
-  await finishScan(scan, slice);
-  await forgetSuspects(shard, slice);
+  await finishScan(scan, steps);
+  await forgetSuspects(shard, steps);
   const unconfirmed = suspectUnseen(shard, scan);
   shard.file.flush();
   return unconfirmed;
 }
 
-/** A slice that is always over, and what to do when it lets others run. */
-function interrupted(during: () => void = () => {}): TimeSlice {
+function quietly(): Steps {
+  return { slice: new TimeSlice(), isCurrent: () => true };
+}
+
+/** Steps that are over at once, and what to do when others run; answering `false` abandons the scan. */
+function interrupted(during: () => unknown = () => {}): Steps {
+  let isCurrent = true;
   const slice = new TimeSlice(0);
   const turn = slice.yield.bind(slice);
   slice.yield = async () => {
-    during();
+    if (during() === false) isCurrent = false;
     await turn();
   };
-  return slice;
+  return { slice, isCurrent: () => isCurrent };
 }
 
 describe("slots that a whole scan did not see", () => {
@@ -95,7 +106,7 @@ describe("slots that a whole scan did not see", () => {
     shard.suspects.add(3);
     apply(shard, [{ slot: 3, version: 6, key: "k3" }]);
     shard.suspects.add(3);
-    expect(await forgetSuspects(shard, new TimeSlice())).toBe(0);
+    expect(await forgetSuspects(shard, quietly())).toBe(0);
     expect([slotWords(shard, 3), shard.suspects.size]).toEqual(["deleted 6", 0]);
   });
 
@@ -110,9 +121,8 @@ describe("slots that a whole scan did not see", () => {
 
   test("too many: the scan ends diverged and nothing is suspected", async () => {
     const { shard } = filled(100);
-    const slice = new TimeSlice();
     let error: unknown;
-    await wholeScan(shard, [], slice).catch((thrown) => error = thrown);
+    await wholeScan(shard, []).catch((thrown) => error = thrown);
     expect(error).toBeInstanceOf(DivergedError);
     expect([shard.suspects.size, shard.index.keys]).toEqual([0, 100]);
   });
@@ -121,12 +131,32 @@ describe("slots that a whole scan did not see", () => {
     const { shard } = filled(10);
     for (const slot of [2, 5, 8]) shard.suspects.add(slot);
     let turns = 0;
-    const slice = interrupted(() => {
+    const steps = interrupted(() => {
       turns++;
       if (turns === 1) apply(shard, [put(8, "k8", 6)]);
     });
-    expect(await forgetSuspects(shard, slice)).toBe(2);
+    expect(await forgetSuspects(shard, steps)).toBe(2);
     expect([get(shard, "k2"), get(shard, "k5"), get(shard, "k8")]).toEqual([undefined, undefined, v(8)]);
+  });
+
+  test("an abandoned scan forgets nothing more, leaves the rest suspect, and staged nothing", async () => {
+    const { shard } = filled(10);
+    for (const slot of [2, 5, 8]) shard.suspects.add(slot);
+    let turns = 0;
+    await expect(forgetSuspects(shard, interrupted(() => ++turns < 2))).rejects.toBeInstanceOf(
+      ConnectionError,
+    );
+    expect([get(shard, "k2"), get(shard, "k5"), get(shard, "k8")]).toEqual([undefined, undefined, v(8)]);
+    expect([shard.counters.diverged, shard.suspects.has(8)]).toEqual([2, true]);
+    await shard.file.sync();
+    expect(shard.file.unsynced).toBe(false);
+  });
+
+  test("an abandoned scan is not judged to its end", async () => {
+    const { shard } = makeShard(5000);
+    const scan = new WholeScan(shard, GUARD);
+    await expect(finishScan(scan, interrupted(() => false))).rejects.toBeInstanceOf(ConnectionError);
+    expect(scan.position).toBe(1024);
   });
 
   test("a sweep over many slots yields", async () => {
@@ -158,7 +188,7 @@ describe.each(STORAGE_KINDS)("settleDuplicates over a %s file", (kind) => {
     const shard = withDuplicates();
     const key = new TextEncoder().encode("a...");
     shard.quarantine(2900, hashKey(key, 0, 4), key, 0);
-    await settleDuplicates(shard, "highest", new TimeSlice());
+    await settleDuplicates(shard, "highest", quietly());
     expect(get(shard, "a")).toBe(v(1500));
   });
 
@@ -166,10 +196,19 @@ describe.each(STORAGE_KINDS)("settleDuplicates over a %s file", (kind) => {
     const shard = withDuplicates();
     shard.suspects.add(2900);
     shard.suspects.add(4);
-    await settleDuplicates(shard, "highest", new TimeSlice());
+    await settleDuplicates(shard, "highest", quietly());
     expect(get(shard, "a")).toBe(v(1500));
-    await settleDuplicates(shard, "lowest", new TimeSlice());
+    await settleDuplicates(shard, "lowest", quietly());
     expect(get(shard, "c")).toBe(v(9));
+  });
+
+  test("an abandoned scan settles nothing more", async () => {
+    const shard = withDuplicates();
+    const served = get(shard, "c");
+    await expect(settleDuplicates(shard, "lowest", interrupted(() => false))).rejects.toBeInstanceOf(
+      ConnectionError,
+    );
+    expect(get(shard, "c")).toBe(served);
   });
 
   test("ends at once where no key is held twice", async () => {

@@ -180,6 +180,15 @@ describe("a key on a shard that it does not route to", () => {
     apply(made[0].shard, [{ slot: 0, version: 1, key: B, value: "1" }]);
     expect(textOf(store.get(keyOf(B)))).toBe("1");
   });
+
+  test("is one entry, of the shard that reads find it in, where two hold it", () => {
+    const { store, made } = misrouted();
+    const texts = (shard?: number) => [...store.entries(shard)].map((pair) => pair.map(textOf).join("="));
+    expect(texts()).toEqual([`${A}=1`, `${C}=2`, `${B}=9`]);
+    apply(made[0].shard, [{ slot: 0, version: 1, key: B, value: "1" }]);
+    expect([texts(), texts(1)]).toEqual([[`${B}=1`, `${A}=1`, `${C}=2`], [`${C}=2`]]);
+    expect(store.size).toBe(4);
+  });
 });
 
 describe("countSlots", () => {

@@ -141,7 +141,7 @@ describe("the guard's limit", () => {
     expect(error).toBeInstanceOf(DivergedError);
     expect((error as Error).message).toBe(
       "Cannot follow: the leader contradicts shard 0 in 17 of 17 slots (17 older, 0 different, 0 absent), " +
-        "the limit is 16",
+        "the limit is 16; 16 events of the scan were applied before",
     );
     expect([findings.applied, other.counters.diverged]).toEqual([16, 16]);
     expect([slotWords(other, 15), slotWords(other, 16), slotWords(other, 17)])

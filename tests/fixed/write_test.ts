@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { OCCUPIED, packMeta } from "../../src/fixed/meta.ts";
 import { hashKey } from "../../src/fixed/routing.ts";
 import type { Shard } from "../../src/fixed/shard.ts";
-import { deleteKey, putSlot, SlotAllocator, slotForPut } from "../../src/fixed/write.ts";
+import { deleteKey, freeHidden, putSlot, SlotAllocator, slotForPut } from "../../src/fixed/write.ts";
 import { apply, keyOf, makeShard, slotWords, valueIn, valueOf } from "../fakes/shard_kit.ts";
 
 function get(shard: Shard, key: string): string | undefined {
@@ -46,9 +46,9 @@ describe("local writes", () => {
     const { shard } = makeShard(4);
     const allocator = new SlotAllocator(shard);
     for (const key of ["a", "b", "c"]) put(shard, allocator, key, "1");
-    expect([deleteKey(shard, allocator, keyOf("b")), get(shard, "b")]).toEqual([1, undefined]);
-    expect([deleteKey(shard, allocator, keyOf("b")), slotWords(shard, 1)]).toEqual([-1, "deleted 2"]);
-    expect([deleteKey(shard, allocator, keyOf("a")), put(shard, allocator, "d", "4")]).toEqual([0, 0]);
+    expect([deleteKey(shard, allocator, keyOf("b")), get(shard, "b")]).toEqual([[1], undefined]);
+    expect([deleteKey(shard, allocator, keyOf("b")), slotWords(shard, 1)]).toEqual([[], "deleted 2"]);
+    expect([deleteKey(shard, allocator, keyOf("a")), put(shard, allocator, "d", "4")]).toEqual([[0], 0]);
     expect([put(shard, allocator, "b", "5"), slotWords(shard, 1)]).toEqual([1, "occupied 3"]);
     expect([put(shard, allocator, "e", "6"), slotWords(shard, 0)]).toEqual([3, "occupied 3"]);
   });
@@ -85,5 +85,41 @@ describe("local writes", () => {
     allocator.freed(3);
     shard.setMeta(3, 0);
     expect(allocator.next()).toBe(3);
+  });
+});
+
+describe("a key that several slots hold", () => {
+  /** "a" in slots 0, 2 and 3, the last of which serves it; "b" in 1 and 4. */
+  function equalKeys() {
+    const { shard } = makeShard(5);
+    for (const [slot, key] of Array.from("abaab").entries()) {
+      apply(shard, [{ slot, version: 1, key, value: String(slot) }]);
+    }
+    return { shard, allocator: new SlotAllocator(shard) };
+  }
+
+  test("is deleted from all of them: no older value comes to light", () => {
+    const { shard, allocator } = equalKeys();
+    expect(get(shard, "a")).toBe("3");
+    expect(deleteKey(shard, allocator, keyOf("a")).sort()).toEqual([0, 2, 3]);
+    expect([get(shard, "a"), get(shard, "b"), shard.index.keys, shard.index.duplicates])
+      .toEqual([undefined, "4", 1, 1]);
+    expect([0, 1, 2, 3].map((slot) => slotWords(shard, slot)))
+      .toEqual(["deleted 2", "occupied 1", "deleted 2", "deleted 2"]);
+    expect([deleteKey(shard, allocator, keyOf("a")), allocator.next()]).toEqual([[], 0]);
+  });
+
+  test("loses the slot that serves it last: whoever hears of the slots sees no older value either", () => {
+    const { shard, allocator } = equalKeys();
+    expect(deleteKey(shard, allocator, keyOf("a")).at(-1)).toBe(3);
+  });
+
+  test("keeps, where it is put again, the slot that serves it, and no other", () => {
+    const { shard, allocator } = equalKeys();
+    const slot = put(shard, allocator, "a", "n");
+    expect([slot, freeHidden(shard, allocator, { slot, key: keyOf("a") }).sort()]).toEqual([3, [0, 2]]);
+    expect([get(shard, "a"), get(shard, "b"), shard.index.keys, shard.index.duplicates])
+      .toEqual(["n", "4", 2, 1]);
+    expect(freeHidden(shard, allocator, { slot, key: keyOf("a") })).toEqual([]);
   });
 });

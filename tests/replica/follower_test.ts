@@ -55,6 +55,7 @@ describe("an existing directory", () => {
     expect(error.message).toContain(`value length is 17 at ${leader.address}, and 16 in`);
     expect(await next).toBe(error);
     expect(await rejection(follower.caughtUp())).toBe(error);
+    expect(await rejection(follower.watch().next())).toBe(error);
     expect(follower.get(keyOf(1))).toEqual(valueOf(1));
     expect(follower.status()).toMatchObject({
       phase: "stopped",
@@ -93,6 +94,42 @@ describe("an existing directory", () => {
     await using again = await Followed.start(NOBODY, path);
     expect(again.follower.status().complete).toBe(false);
     expect(() => again.follower.get(keyOf(9))).toThrow(/incomplete|whole scan|not known/i);
+  });
+});
+
+describe("status", () => {
+  test("lists every shard while the leader is away, and after the follower was closed", async () => {
+    using directory = new TemporaryDirectory();
+    const three = { shardCount: 3 };
+    await filled(
+      directory.of("replica"),
+      (connection) =>
+        connection.scan([batch([put(0, 1, { key: connection.shard })], connection.shard)], three),
+    );
+    await using followed = await Followed.start(NOBODY, directory.of("replica"));
+    const { follower } = followed;
+    await followed.shows("backing-off");
+    const status = follower.status();
+    expect(status).toMatchObject({ phase: "backing-off", keys: 3, complete: true, freshAtMs: null });
+    expect(status.shards.map(({ shard, phase, keys, complete }) => ({ shard, phase, keys, complete })))
+      .toEqual(["backing-off", "connecting", "connecting"].map((phase, shard) => ({
+        shard,
+        phase: phase as typeof status.phase,
+        keys: 1,
+        complete: true,
+      })));
+    expect(status.shards[2]).toMatchObject({
+      slots: { total: 64, occupied: 1 },
+      freshAtMs: null,
+      wholeScanAtMs: expect.any(Number),
+      connections: 0,
+      ends: {},
+      scans: { whole: 0, side: 0 },
+      received: { bytes: 0, batches: 0, events: 0 },
+      error: null,
+    });
+    await follower.close();
+    expect(follower.status().shards.map(({ phase }) => phase)).toEqual(["stopped", "stopped", "stopped"]);
   });
 });
 

@@ -1,16 +1,20 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 
+import { COMPLETENESS_FILE, readCompleteness } from "../../src/directory/completeness.ts";
 import { Directory } from "../../src/directory/directory.ts";
+import { verifyDirectory } from "../../src/directory/verify.ts";
 import { errorWithCode } from "../../src/error_code.ts";
 import { MOST_SLOTS, ReplicaTarget, type ReplicaTargetOptions } from "../../src/replica/replica_target.ts";
 import { BatchDecoder } from "../../src/replication/protocol.ts";
 import type { EventSource } from "../../src/replication/target.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { SlotEvents } from "../../src/slot_events.ts";
-import { TimeSlice } from "../../src/time_slice.ts";
+import { nextTurn, TimeSlice } from "../../src/time_slice.ts";
 import { TemporaryDirectory } from "../fakes/followed.ts";
+import { HeldFiles } from "../fakes/held_files.ts";
 import { batch, del, type FakeEvent, keyOf, put, puts, SHAPE, valueOf } from "../fakes/leader_frames.ts";
+import { until } from "../harness/until.ts";
 import { thrownBy } from "../replication/wire_samples.ts";
 
 const LEADER = { ...SHAPE, slotCount: 64 };
@@ -68,6 +72,15 @@ class Stage implements AsyncDisposable {
     await this.target.beginScan(0, "scan", LEADER);
     this.apply(events, "scan");
     return (await this.target.endScan(0, "scan")).unconfirmed;
+  }
+
+  /** When the scan began that the disk knows to be under way, or null. */
+  get markOnDisk(): number | null {
+    return readCompleteness(files, `${this.path}/${COMPLETENESS_FILE}`, 1).shards[0].scanningSinceMs;
+  }
+
+  get isComplete(): boolean {
+    return this.target.directory!.completeness.isComplete(0);
   }
 
   get(id: number): Uint8Array | undefined {
@@ -232,6 +245,140 @@ describe("scans", () => {
       expect(puts(40).filter(({ slot }) => stage.get(slot)![0] === 2)).toHaveLength(taken);
     },
   );
+});
+
+describe("the mark of a scan", () => {
+  test("is gone after one that was cut before it changed anything, or before it began", async () => {
+    await using stage = await Stage.open();
+    await stage.scan(puts(3));
+    await stage.target.beginScan(0, "scan", LEADER);
+    expect(stage.markOnDisk).not.toBeNull();
+    stage.apply(puts(3), "scan");
+    stage.target.abortScan(0);
+    const beginning = rejection(stage.target.beginScan(0, "scan", LEADER));
+    stage.target.abortScan(0);
+    expect(await beginning).toMatchObject({ name: "ConnectionError" });
+    await stage.reopen();
+    expect(stage.isComplete).toBe(true);
+  });
+
+  test("stays after one that changed something, whatever comes behind it but a whole one", async () => {
+    await using stage = await Stage.open();
+    await stage.scan(puts(3));
+    for (const events of [[put(0, 2)], []]) {
+      await stage.target.beginScan(0, "scan", LEADER);
+      stage.apply(events, "scan");
+      stage.target.abortScan(0);
+    }
+    await stage.reopen();
+    expect(stage.isComplete).toBe(false);
+  });
+
+  test("has the slots on disk before it is taken away, by any policy", async () => {
+    const held = new HeldFiles();
+    await using stage = await Stage.open({ files: held.files });
+    await stage.target.beginScan(0, "scan", LEADER);
+    stage.apply(puts(3), "scan");
+    held.calls.length = 0;
+    await stage.target.endScan(0, "scan");
+    const synced = held.calls.indexOf("sync fixed.data");
+    expect(synced).toBeGreaterThanOrEqual(0);
+    expect(held.calls.indexOf("rename slotcask.json")).toBeGreaterThan(synced);
+    expect(stage.target.directory!.store.shards[0].file.unsynced).toBe(false);
+  });
+});
+
+describe("work that was given up", () => {
+  test("of two scans that were begun the older one is none, however long the disk took", async () => {
+    const held = new HeldFiles();
+    await using stage = await Stage.open({ files: held.files });
+    await stage.scan(puts(60));
+    held.hold(COMPLETENESS_FILE);
+    const older = rejection(stage.target.beginScan(0, "scan", LEADER));
+    await until(() => held.calls.at(-1) === "sync slotcask.json.tmp", 2000);
+    stage.target.abortScan(0);
+    const younger = stage.target.beginScan(0, "scan", LEADER);
+    held.release();
+    await younger;
+    expect(stage.markOnDisk).not.toBeNull();
+    stage.apply(puts(30), "scan");
+    expect(await older).toMatchObject({ name: "ConnectionError" });
+    stage.apply(puts(30, { first: 30 }), "scan");
+    expect((await stage.target.endScan(0, "scan")).unconfirmed).toBe(0);
+  });
+
+  /** A target in the midst of forgetting what two scans did not see: a slot at each turn. */
+  async function forgetting(): Promise<{ stage: Stage; ending: Promise<Error>; keys: () => number }> {
+    const stage = await Stage.open({
+      slice: new TimeSlice(0),
+      divergence: { mode: "accept", limit: 1 },
+    });
+    await stage.scan(puts(60));
+    expect(await stage.scan([])).toBe(60);
+    await stage.target.beginScan(0, "scan", LEADER);
+    const ending = rejection(stage.target.endScan(0, "scan"));
+    const keys = () => stage.target.directory!.store.size;
+    while (keys() > 55) await nextTurn();
+    return { stage, ending, keys };
+  }
+
+  test("a scan that is abandoned while it forgets forgets nothing more", async () => {
+    const { stage, ending, keys } = await forgetting();
+    await using _ = stage;
+    stage.target.abortScan(0);
+    const left = keys();
+    expect(left).toBeGreaterThan(0);
+    expect(await ending).toMatchObject({ name: "ConnectionError" });
+    expect([keys(), stage.target.directory!.store.shards[0].suspects.size]).toEqual([left, 60]);
+    await stage.reopen();
+    expect([keys(), stage.isComplete]).toEqual([left, false]);
+  });
+
+  test("close ends a judgement, and then closes cleanly", async () => {
+    const { stage, ending, keys } = await forgetting();
+    await using _ = stage;
+    const left = keys();
+    expect(await stage.target.close(1000)).toEqual([]);
+    expect(await ending).toMatchObject({ name: "ConnectionError" });
+    expect([keys(), (await verifyDirectory(files, stage.path)).damage.total]).toEqual([left, 0]);
+    expect(files.readFile(`${stage.path}/shard_000/fixed.data`)![17]).toBe(1);
+  });
+
+  test("close leaves a shard alone whose work hangs, and closes its file once that has ended", async () => {
+    const held = new HeldFiles();
+    const stage = await Stage.open({ files: held.files });
+    await stage.scan(puts(3));
+    held.hold("fixed.data");
+    stage.apply([put(1, 7)]);
+    const syncing = stage.target.sync(0);
+    await until(() => held.calls.at(-1) === "sync fixed.data", 2000);
+    held.calls.length = 0;
+    expect(await stage.target.close(100)).toEqual([0]);
+    expect(held.calls.filter((call) => call.endsWith("fixed.data"))).toEqual([]);
+    held.release();
+    await syncing;
+    await until(() => held.calls.includes("close fixed.data"), 2000);
+    expect(held.calls.filter((call) => call.endsWith("fixed.data"))).toEqual(["close fixed.data"]);
+    expect(files.readFile(`${stage.path}/shard_000/fixed.data`)![17]).toBe(0);
+    stage.temporary[Symbol.dispose]();
+  });
+
+  test("close does not wait beyond its limit for slotcask.json", async () => {
+    const held = new HeldFiles();
+    const stage = await Stage.open({ files: held.files });
+    await stage.scan(puts(3));
+    held.hold(COMPLETENESS_FILE);
+    const beginning = rejection(stage.target.beginScan(0, "scan", LEADER));
+    await until(() => held.calls.at(-1) === "sync slotcask.json.tmp", 2000);
+    stage.target.abortScan(0);
+    await stage.target.close(100);
+    held.calls.length = 0;
+    held.release();
+    expect(await beginning).toMatchObject({ name: "StorageError" });
+    await stage.target.directory!.completeness.settled();
+    expect(held.calls).not.toContain("rename slotcask.json");
+    stage.temporary[Symbol.dispose]();
+  });
 });
 
 describe("a disk that refuses", () => {

@@ -170,6 +170,23 @@ describe("a scan", () => {
     expect(await rest(changes)).toEqual(["put b=2 v1", "delete a", "caught-up 0"]);
   });
 
+  test("tells nobody of what it dropped before the last watcher left: it may be back", async () => {
+    const { watch, put: apply, hub, store } = setup();
+    apply(put(0, "a"), put(1, "b"), put(2, "c"));
+    const first = watch();
+    hub.scanBegins(0, undefined);
+    apply({ slot: 0, version: 2, key: "a" }, { slot: 1, version: 2, key: "b" });
+    await first.return!();
+    apply(put(7, "a", "2"));
+    const second = watch();
+    apply({ slot: 2, version: 2, key: "c" }, put(8, "x"), { slot: 8, version: 2, key: "x" });
+    apply(put(9, "c", "3"));
+    hub.scanEnds(0, false);
+    hub.close();
+    expect(await rest(second)).toEqual(["put x=1 v1", "put c=3 v1", "delete x", "caught-up 0"]);
+    expect(store.size).toBe(2);
+  });
+
   test.each(["reconnect", "rescan"] as const)("says resync %s at its beginning", async (reason) => {
     const { watch, hub } = setup();
     const changes = watch();
@@ -282,9 +299,11 @@ describe("options", () => {
     expect(shard.observers.size).toBe(0);
   });
 
-  test("a signal that was aborted before ends it at once", async () => {
+  test("a signal that was aborted before ends it at once, read or not", async () => {
     const { watch, shard } = setup();
-    expect(await rest(watch({ signal: AbortSignal.abort() }))).toEqual([]);
+    const changes = watch({ signal: AbortSignal.abort() });
+    expect(shard.observers.size).toBe(0);
+    expect(await rest(changes)).toEqual([]);
     expect(shard.observers.size).toBe(0);
   });
 });
@@ -302,11 +321,43 @@ describe("the end", () => {
     expect(shard.observers.size).toBe(0);
   });
 
+  test("a reader that leaves before it has read is forgotten too", async () => {
+    const { watch, shard, put: apply } = setup();
+    const changes = watch({ initial: true });
+    expect(shard.observers.size).toBe(1);
+    expect(await changes.return!()).toEqual({ done: true, value: undefined });
+    expect(shard.observers.size).toBe(0);
+    apply(put(0, "a"));
+    expect(await changes.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test("a reader that leaves while it waits for a change waits no longer", async () => {
+    const { watch, shard } = setup();
+    const changes = watch();
+    const next = changes.next();
+    await changes.return!();
+    expect([await next, shard.observers.size]).toEqual([{ done: true, value: undefined }, 0]);
+  });
+
+  test("who watches after it gets what is there, and the same end", async () => {
+    const { watch, hub, shard, put: apply } = setup();
+    apply(put(0, "a"));
+    const error = new DivergedError("Cannot follow");
+    hub.close(error);
+    hub.close();
+    const late = watch({ initial: true });
+    expect(await take(late, 1)).toEqual(["put a=1 v1"]);
+    await expect(late.next()).rejects.toBe(error);
+    await expect(watch().next()).rejects.toBe(error);
+    expect(shard.observers.size).toBe(0);
+  });
+
   test("an error ends all watches with it, after what waits was read", async () => {
     const { watch, hub, put: apply } = setup();
     const changes = watch();
     apply(put(0, "a"));
     hub.close(new DivergedError("Cannot follow"));
+    hub.close();
     expect(await take(changes, 1)).toEqual(["put a=1 v1"]);
     await expect(changes.next()).rejects.toThrow("Cannot follow");
     const end = await changes.next();

@@ -16,11 +16,16 @@ describe("resident windows", () => {
     expect(disk.reads).toBe(reads);
   });
 
-  test("an empty file has a window of 4,096 records; growth adds windows and never moves one", () => {
+  test("growth adds windows and never moves one", () => {
     const { file } = openFake("resident", 0);
+    expect(file.window.length).toBe(0);
+    file.extend(10);
+    file.at(0);
     const first = file.window;
     expect(first.length).toBe(4096 * 16);
     file.extend(4096 * 3 + 1);
+    expect(file.at(0)).toBe(0);
+    expect(file.window).toBe(first);
     expect(file.at(4095)).toBe(4095 * 16);
     expect(file.window).toBe(first);
     expect(file.at(4096)).toBe(0);
@@ -54,9 +59,32 @@ describe("resident windows", () => {
     return file;
   }
 
+  test("the first growth of an empty file chooses its windows", () => {
+    const { file } = openFake("resident", 0);
+    file.extend(1_000_000);
+    file.at(999_999);
+    expect(file.window.length).toBe(2 ** 20 * 16);
+  });
+
+  test("reserve fetches one window a call, and extend has no more to fetch", () => {
+    const { file } = openFake("resident", 0);
+    file.extend(4096);
+    expect([1, 2, 3].map(() => file.reserve(4096 * 4))).toEqual([false, false, true]);
+    expect([file.recordCount, file.unsynced, file.reserve(10)]).toEqual([4096, true, true]);
+    file.extend(4096 * 4);
+    expect(file.at(4096 * 4 - 1)).toBe(4095 * 16);
+  });
+
+  /** A file whose windows are of 4,096 records, and that is grown by more of them. */
+  function openWindows(records: number) {
+    const opened = openFake("resident", 0);
+    opened.file.extend(4096);
+    opened.file.extend(records);
+    return opened;
+  }
+
   test("a run over a window's border is one write on each side", () => {
-    const { disk, file } = openFake("resident", 0);
-    file.extend(10_000);
+    const { disk, file } = openWindows(10_000);
     for (let i = 4094; i < 4099; i++) stageRecord(file, i, new Uint8Array(16).fill(i));
     expect(file.window.length).toBe(4096 * 16);
     file.flush();
@@ -69,8 +97,7 @@ describe("resident windows", () => {
   });
 
   test("a head on the other side of a border reaches its own window", () => {
-    const { disk, file } = openFake("resident", 0);
-    file.extend(8192);
+    const { disk, file } = openWindows(8192);
     file.stageHead(4096, 0xdead_beef);
     expect(recordOf(file, 4096).slice(0, 4)).toEqual(Uint8Array.of(0xef, 0xbe, 0xad, 0xde));
     expect(recordOf(file, 0).slice(0, 4)).toEqual(new Uint8Array(4));
@@ -79,8 +106,7 @@ describe("resident windows", () => {
   });
 
   test("load stops at a window's border", () => {
-    const { disk, file } = openFake("resident", 0);
-    file.extend(8192);
+    const { disk, file } = openWindows(8192);
     disk.bytes.fill(5, HEADER);
     expect(file.load(4000, 4000)).toBe(96);
     expect(recordOf(file, 4095)[15]).toBe(5);

@@ -55,11 +55,38 @@ export function describeDiskCalls(kind: StorageKind): void {
       stageRecord(file, 1, filled(1));
       file.stageHead(50, 7);
       stageRecord(file, 2, filled(2));
-      file.stageHead(1, 9);
       file.flush();
       expect(disk.writes).toEqual([
         { position: HEADER + 50 * RECORD, length: 4 },
         { position: HEADER + RECORD, length: 2 * RECORD },
+      ]);
+    });
+
+    test("so does the head of a record that was staged whole before it, with its last word", () => {
+      const { disk, file } = openFake(kind, 100);
+      stageRecord(file, 9, filled(1));
+      file.stageHead(9, 0x0505_0505);
+      stageRecord(file, 3, filled(2));
+      disk.failingWrite = 1;
+      expect(() => file.flush()).toThrow("no space left");
+      expect(disk.writes[0]).toEqual({ position: HEADER + 9 * RECORD, length: 4 });
+      const slot = HEADER + 9 * RECORD;
+      expect([...disk.bytes.slice(slot, slot + 5)]).toEqual([5, 5, 5, 5, 0]);
+      disk.failingWrite = Infinity;
+      file.flush();
+      expect([...disk.bytes.slice(slot, slot + 5)]).toEqual([5, 5, 5, 5, 1]);
+      expect(disk.bytes[HEADER + 3 * RECORD]).toBe(2);
+    });
+
+    test("a head that a whole record followed is not written: the slot would be torn until that is", () => {
+      const { disk, file } = openFake(kind, 100);
+      file.stageHead(9, 5);
+      stageRecord(file, 9, filled(1));
+      file.stageHead(8, 5);
+      file.flush();
+      expect(disk.writes).toEqual([
+        { position: HEADER + 8 * RECORD, length: 4 },
+        { position: HEADER + 9 * RECORD, length: RECORD },
       ]);
     });
 

@@ -1,0 +1,28 @@
+import { StorageError } from "../errors.ts";
+import type { Files } from "../runtime/runtime.ts";
+
+/** Waits for work, but not beyond a moment on the performance clock: then rejects with StorageError. */
+export async function within(deadline: number, work: Promise<unknown> | undefined): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new StorageError("Cannot close in time: the disk has not finished a sync");
+    timer = setTimeout(() => reject(error), Math.max(0, deadline - performance.now()));
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    work?.catch(() => {});
+  }
+}
+
+/** Files that replace none any more once it `isOver`: somebody else may have the directory by then. */
+export function renamingUntil(isOver: () => boolean, files: Files): Files {
+  return {
+    ...files,
+    rename(from, to) {
+      if (isOver()) throw new StorageError(`Cannot replace ${to}: its directory is closed`);
+      files.rename(from, to);
+    },
+  };
+}
