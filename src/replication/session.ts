@@ -18,9 +18,9 @@ import type { SlotEvents } from "../slot_events.ts";
 import type { Effect, EndReason } from "./effect.ts";
 import type { Frame } from "./framer.ts";
 import { readErrorFrame } from "./error_frame.ts";
+import { FullRun } from "./full_run.ts";
 import {
   ACK_FRAME_BYTES,
-  BATCH_TARGET_BYTES,
   BatchDecoder,
   decodeCaughtUp,
   decodeError,
@@ -29,7 +29,6 @@ import {
   FrameType,
   frameTypeName,
   HEARTBEAT_FRAME,
-  MAX_BATCH_EVENTS,
   type ProtocolVersion,
   type ShardInfo,
   writeAck,
@@ -62,10 +61,6 @@ export interface SessionOptions {
 
 /** A slot id this far beyond all that is known is an error, not a reason to grow the file. */
 const SLOT_SLACK = 65_536;
-/** A run of full batches with this many events may have met a full queue of 8,192. */
-const SUSPECT_RUN_EVENTS = 7936;
-/** A run that does not end is suspected each time that it has grown by so many. */
-const LONG_RUN_EVENTS = 8 * SUSPECT_RUN_EVENTS;
 /** While catching up with Acks that wait for nothing, the disk is asked once in so many batches. */
 const BATCHES_PER_SYNC = 64;
 
@@ -87,7 +82,7 @@ export class Session {
   #heardAt: number;
   #sentAt: number;
   #hasStreamed = false;
-  #fullRunEvents = 0;
+  readonly #fullRun = new FullRun();
   #batchesSinceSync = 0;
   #ackIsDue = false;
   #isJudging = false;
@@ -260,18 +255,7 @@ export class Session {
 
   #onStreamed(events: number, payloadBytes: number): void {
     this.#hasStreamed = true;
-    const isFull = events >= MAX_BATCH_EVENTS || payloadBytes >= BATCH_TARGET_BYTES;
-    if (!isFull) return this.#endFullRun();
-    const before = this.#fullRunEvents;
-    this.#fullRunEvents += events;
-    const runs = Math.floor(this.#fullRunEvents / LONG_RUN_EVENTS) - Math.floor(before / LONG_RUN_EVENTS);
-    if (runs > 0) this.#effects.push({ type: "suspect-drops" });
-  }
-
-  /** The leader's queue was empty: what it dropped, it dropped within the run that ends here. */
-  #endFullRun(): void {
-    if (this.#fullRunEvents >= SUSPECT_RUN_EVENTS) this.#effects.push({ type: "suspect-drops" });
-    this.#fullRunEvents = 0;
+    if (this.#fullRun.add(events, payloadBytes)) this.#effects.push({ type: "suspect-drops" });
   }
 
   #onCaughtUp(payload: Uint8Array, now: number): void {
@@ -294,7 +278,7 @@ export class Session {
     // Nothing was sent that it could be the answer to, so it is the stream's.
     if (this.phase !== "greeting" && this.phase !== "catching-up") this.#hasStreamed = true;
     if (this.phase === "catch-up-only") this.#enter("live", now);
-    this.#endFullRun();
+    if (this.#fullRun.end()) this.#effects.push({ type: "suspect-drops" });
   }
 
   #onError(message: string): void {
