@@ -167,8 +167,7 @@ export class Directory {
     // A growth beside this one may have gone further already, and its slots be in use before ours is durable.
     const count = Math.max(wanted, shard.file.recordCount);
     try {
-      const bytes = this.#extend(shard, count);
-      shard.file.writeHeader(SLOT_COUNT_AT, bytes);
+      this.#extend(shard, count);
       await shard.file.sync();
     } catch (error) {
       throw wrapStorageError(error, "grow", this.shardPath(id, FileName.data));
@@ -190,7 +189,7 @@ export class Directory {
     const shard = this.store.shards[id];
     const count = Math.max(slotCount, grownCount(shard.slotCount));
     try {
-      shard.file.writeHeader(SLOT_COUNT_AT, this.#extend(shard, count));
+      this.#extend(shard, count);
       shard.file.syncNow();
     } catch (error) {
       throw wrapStorageError(error, "grow", this.shardPath(id, FileName.data));
@@ -198,11 +197,12 @@ export class Directory {
     shard.metas.grow(count);
   }
 
-  #extend(shard: Shard, slotCount: number): Uint8Array {
-    shard.file.extend(slotCount);
+  /** Lengthens the file and says so in its header; nothing of it is durable yet. */
+  #extend({ file }: Shard, slotCount: number): void {
+    file.extend(slotCount);
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, slotCount, true);
-    return bytes;
+    file.writeHeader(SLOT_COUNT_AT, bytes);
   }
 
   /**

@@ -12,7 +12,7 @@ import type { Address, Runtime } from "../runtime/runtime.ts";
 import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus, shardStatus } from "./status.ts";
 import type { DirectoryLock } from "../storage/dir_lock.ts";
 import { LONGEST_TIMEOUT_MS, TimeSlice } from "../time_slice.ts";
-import { type Change, type ResyncReason, WatchHub, type WatchOptions } from "./watch.ts";
+import { type Change, closedError, type ResyncReason, WatchHub, type WatchOptions } from "./watch.ts";
 
 /** Bytes that may wait for a store that is busy, per shard. */
 const READ_AHEAD_BYTES = 16 << 20;
@@ -185,7 +185,7 @@ export class Follower implements AsyncDisposable {
    */
   async caughtUp(): Promise<void> {
     if (this.#stopError !== undefined) throw this.#stopError;
-    if (this.#isClosed) throw new ClosedError("Cannot catch up: the follower is closed");
+    if (this.#isClosed) throw closedError("catch up");
     const diverged = this.#links.links.find((link) => link.phase === "diverged");
     if (diverged?.lastError !== undefined) throw diverged.lastError;
     if (!this.#isCaughtUp()) await this.#caughtUp.wait();
@@ -324,7 +324,7 @@ export class Follower implements AsyncDisposable {
   }
 
   #store(what: string): Store {
-    if (this.#isClosed) throw new ClosedError(`Cannot ${what}: the follower is closed`);
+    if (this.#isClosed) throw closedError(what);
     return this.#target.directory!.store;
   }
 
