@@ -63,5 +63,5 @@ export class OwnSource implements ReplicationSource {
 /** Whether an OCCUPIED slot holds what was put there. Of a file that is not in memory each read must show it. */
 function isTrusted(shard: Shard, slot: number): boolean {
   if (shard.unverified.has(slot)) return false;
-  return shard.file.kind === "resident" || shard.crcMatches(slot);
+  return shard.file.inMemory || shard.crcMatches(slot);
 }

@@ -66,7 +66,7 @@ function writeLine(
   const offset = shard.file.at(slot);
   const { window } = shard.file;
   const keyAt = offset + SLOT_HEADER_BYTES;
-  const isResident = shard.file.kind === "resident";
+  const isResident = shard.file.inMemory;
   if (!isResident && !stillHolds(shard, { window, offset }, keys, at)) return false;
   lines.text(format === "hex" ? "" : '{"key":"');
   lines.hex(window, keyAt, keyLength);
@@ -158,5 +158,5 @@ function isVerified(shard: Shard, slot: number): boolean {
 /** A resident file is not read again: its bytes are of the moment at which their CRCs were checked. */
 function loadStep({ file, slotCount }: Shard, first: number): number {
   const count = Math.min(STEP_SLOTS, slotCount - first);
-  return file.kind === "resident" ? count : file.load(first, count);
+  return file.inMemory ? count : file.load(first, count);
 }

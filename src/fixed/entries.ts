@@ -11,7 +11,7 @@ export function servesKey(shard: Shard, slot: number): boolean {
 /** The slot that serves the key of a slot: this one, unless others hold it too; -1 where it cannot be trusted. */
 function servingSlot(shard: Shard, slot: number): number {
   if (statusOf(shard.metas.get(slot)) !== OCCUPIED || shard.unverified.has(slot)) return -1;
-  if (shard.index.duplicates === 0 && shard.file.kind === "resident") return slot;
+  if (shard.index.duplicates === 0 && shard.file.inMemory) return slot;
   const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
   const key = shard.file.window.slice(keyAt, keyAt + shard.keyLength);
   return shard.find(hashKey(key, 0, key.length), key);

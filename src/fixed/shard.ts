@@ -99,7 +99,7 @@ export class Shard implements KeySource {
     const offset = this.file.at(slot) + SLOT_HEADER_BYTES;
     if (equalBytes(this.file.window, offset, bytes, at, this.keyLength)) return true;
     // The hash fits and the key does not: two keys of one hash are far rarer than a key that went bad on disk.
-    if (this.file.kind !== "resident" && !this.crcMatches(slot)) this.#badSlot = slot;
+    if (!this.file.inMemory && !this.crcMatches(slot)) this.#badSlot = slot;
     return false;
   }
 
@@ -109,7 +109,7 @@ export class Shard implements KeySource {
    * A file that is not in memory is checked at each read; a slot that fails is quarantined.
    */
   find(hash: number, key: Uint8Array, at = 0): number {
-    if (this.file.kind === "resident") return this.index.find(hash, key, at);
+    if (this.file.inMemory) return this.index.find(hash, key, at);
     for (;;) {
       this.#badSlot = -1;
       const slot = this.index.find(hash, key, at);
@@ -190,7 +190,7 @@ export function slotEquals(shard: Shard, slot: number, bytes: Uint8Array, keyAt:
   const window = shard.file.window;
   const body = shard.keyLength + shard.valueLength;
   return equalBytes(window, offset + SLOT_HEADER_BYTES, bytes, keyAt, body) &&
-    (shard.file.kind === "resident" || readWord(window, offset + 4) === shard.crcOf(window, offset));
+    (shard.file.inMemory || readWord(window, offset + 4) === shard.crcOf(window, offset));
 }
 
 /** Whether two ranges hold the same bytes. */

@@ -8,6 +8,7 @@ const LEAST_STAGING_BYTES = 64 << 10;
 /** A slot file that keeps no record in memory but the staged ones: every other read is a pread. */
 export class PositionalFile extends FileBase implements SlotFile {
   readonly kind = "positional" as const;
+  readonly inMemory = false;
   readonly loadLimit: number;
   window: Uint8Array<ArrayBuffer>;
   readonly #record: Uint8Array<ArrayBuffer>;

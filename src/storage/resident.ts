@@ -15,6 +15,7 @@ const LOAD_BYTES = 256 << 10;
  */
 export class ResidentFile extends FileBase implements SlotFile {
   readonly kind = "resident" as const;
+  readonly inMemory = true;
   readonly loadLimit: number;
   window: Uint8Array<ArrayBuffer>;
   #shift = 0;

@@ -18,6 +18,8 @@ export const STORAGE_KINDS: readonly StorageKind[] = ["resident", "positional"];
 export interface SlotFile {
   /** How the records are kept. */
   readonly kind: StorageKind;
+  /** Whether reading a record again costs no I/O and finds the same bytes: what was checked once stays checked. */
+  readonly inMemory: boolean;
   /** Bytes of a record. */
   readonly recordBytes: number;
   /** Records that can be read and staged. */
