@@ -4,9 +4,7 @@
  * Columns over one buffer, so that a batch costs no object per event. The arrays belong to the decoder and
  * are valid until it decodes the next batch; only the first `count` entries mean anything.
  */
-export interface SlotEvents {
-  /** The bytes that `keyAt` points into. */
-  bytes: Uint8Array;
+export interface SlotEvents extends EventBytes {
   /** Number of events. */
   count: number;
   /** Slot id of each event. */
@@ -15,6 +13,19 @@ export interface SlotEvents {
   metas: Uint32Array;
   /** Offset of each event's key in `bytes`; the value follows the key. Meaningless for FREE. */
   keyAt: Uint32Array;
+}
+
+/** Keys and values, as bytes and through a view: a word at any offset costs one load, four bytes cost four. */
+export interface EventBytes {
+  /** The bytes that `keyAt` points into. */
+  bytes: Uint8Array;
+  /** The same bytes. */
+  view: DataView;
+}
+
+/** Bytes with the view that {@link EventBytes} wants. */
+export function eventBytes(bytes: Uint8Array): EventBytes {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
 }
 
 /** What all shards of a store have in common; a leader and its follower must agree on it. */

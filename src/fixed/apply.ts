@@ -5,27 +5,37 @@
  * that is not newer: it may prove that the leader's data was lost or replaced.
  */
 
-import type { SlotEvents } from "../slot_events.ts";
+import type { EventBytes, SlotEvents } from "../slot_events.ts";
+import { copyWithCrc, crc32OfWord } from "./crc32.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { FREE, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
+import { NewKeys } from "./new_keys.ts";
 import { hashKey, shardOfHashedKey } from "./routing.ts";
-import { type Shard, writeWord } from "./shard.ts";
+import { type Shard, slotHoldsKey } from "./shard.ts";
 import type { WholeScan } from "./whole_scan.ts";
+
+/** Empty between two calls: what a call brings it settles. */
+const newKeys = new NewKeys();
 
 /** Applies a batch, whose slots must all exist. Returns how many events changed the shard. */
 export function applyEvents(shard: Shard, events: SlotEvents, scan?: WholeScan): number {
   let applied = 0;
   if (scan !== undefined && !shard.file.inMemory) readAhead(shard, events);
-  for (let i = 0; i < events.count; i++) {
-    const slot = events.slots[i];
-    if (shard.suspects.size > 0) shard.suspects.delete(slot);
-    const wanted = scan === undefined ? supersedes(shard, slot, events.metas[i]) : scan.admits(events, i);
-    if (!wanted) {
-      shard.counters.skipped++;
-      continue;
+  try {
+    for (let i = 0; i < events.count; i++) {
+      const slot = events.slots[i];
+      if (shard.suspects.size > 0) shard.suspects.delete(slot);
+      const wanted = scan === undefined ? supersedes(shard, slot, events.metas[i]) : scan.admits(events, i);
+      if (!wanted) {
+        shard.counters.skipped++;
+        continue;
+      }
+      applyOne(shard, slot, events.metas[i], events, events.keyAt[i]);
+      applied++;
     }
-    applyEvent(shard, slot, events.metas[i], events.bytes, events.keyAt[i]);
-    applied++;
+  } finally {
+    // A scan that is refused in the middle has applied what came before.
+    newKeys.settle(shard, events);
   }
   return applied;
 }
@@ -47,9 +57,21 @@ export function supersedes(shard: Shard, slot: number, meta: number): boolean {
   return statusOf(meta) === FREE && statusOf(old) !== FREE;
 }
 
-/** Applies one event unasked. `bytes[keyAt]` is the key, and the value behind it, of an OCCUPIED one. */
-export function applyEvent(shard: Shard, slot: number, meta: number, bytes: Uint8Array, keyAt: number): void {
-  if (statusOf(meta) === OCCUPIED) return occupy(shard, slot, meta, bytes, keyAt);
+/** Applies one event unasked. At `keyAt` is the key, and the value behind it, of an OCCUPIED one. */
+export function applyEvent(
+  shard: Shard,
+  slot: number,
+  meta: number,
+  events: EventBytes,
+  keyAt: number,
+): void {
+  applyOne(shard, slot, meta, events, keyAt);
+  newKeys.settle(shard, events);
+}
+
+function applyOne(shard: Shard, slot: number, meta: number, events: EventBytes, keyAt: number): void {
+  if (statusOf(meta) === OCCUPIED) return occupy(shard, slot, meta, events, keyAt);
+  newKeys.settle(shard, events);
   vacate(shard, slot);
   shard.setMeta(slot, meta);
   shard.file.stageHead(slot, meta);
@@ -70,50 +92,58 @@ function vacate(shard: Shard, slot: number): void {
   if (shard.unverified.size === 0 || !shard.unverified.delete(slot)) shard.dropKey(slot);
 }
 
-function occupy(shard: Shard, slot: number, meta: number, bytes: Uint8Array, keyAt: number): void {
-  const keepsKey = holdsVerifiedKey(shard, slot, bytes, keyAt);
-  if (!keepsKey) {
-    if (statusOf(shard.metas.get(slot)) === OCCUPIED && !shard.unverified.has(slot)) {
-      shard.counters.staleCleanups++;
-    }
+function occupy(shard: Shard, slot: number, meta: number, events: EventBytes, keyAt: number): void {
+  const wasOccupied = statusOf(shard.metas.get(slot)) === OCCUPIED;
+  const keepsKey = wasOccupied && isVerified(shard, slot) && slotHoldsKey(shard, slot, events, keyAt);
+  if (wasOccupied && !keepsKey) {
+    if (isVerified(shard, slot)) shard.counters.staleCleanups++;
+    newKeys.settle(shard, events);
     vacate(shard, slot);
   }
   shard.setMeta(slot, meta);
-  writeSlot(shard, slot, meta, bytes, keyAt);
+  writeSlot(shard, slot, meta, events, keyAt);
   shard.counters.applied.occupied++;
-  if (!keepsKey || shard.index.duplicates > 0 || shard.observers.size > 0) {
-    indexSlot(shard, slot, bytes, keyAt, keepsKey);
-  }
+  if (keepsKey) keepKey(shard, slot, events, keyAt);
+  else addKey(shard, slot, events, keyAt);
 }
 
-function holdsVerifiedKey(shard: Shard, slot: number, bytes: Uint8Array, keyAt: number): boolean {
-  if (statusOf(shard.metas.get(slot)) !== OCCUPIED) return false;
-  if (shard.unverified.size > 0 && shard.unverified.has(slot)) return false;
-  return shard.slotHasKey(slot, bytes, keyAt);
+function isVerified({ unverified }: Shard, slot: number): boolean {
+  return unverified.size === 0 || !unverified.has(slot);
 }
 
-function indexSlot(shard: Shard, slot: number, bytes: Uint8Array, keyAt: number, keepsKey: boolean): void {
+/** A key that stays in its slot touches no index, unless another slot holds it too. */
+function keepKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): void {
+  newKeys.settle(shard, events);
   const { index, keyLength, observers } = shard;
-  let previous = slot;
-  if (keepsKey) {
-    if (index.duplicates > 0) index.promote(hashKey(bytes, keyAt, keyLength), slot, bytes, keyAt);
-  } else {
-    const hash = hashKey(bytes, keyAt, keyLength);
-    if (shardOfHashedKey(bytes, keyAt, shard.shape) !== shard.id) shard.misrouted = true;
-    if (observers.size > 0) previous = index.find(hash, bytes, keyAt);
-    index.insert(hash, slot, bytes, keyAt);
+  if (index.duplicates > 0) {
+    index.promote(hashKey(events.bytes, keyAt, keyLength), slot, events.bytes, keyAt);
   }
-  for (const observer of observers) observer.written(shard, slot, !keepsKey, previous);
+  if (observers.size > 0) tell(shard, slot, false, slot);
+}
+
+function addKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): void {
+  const { index, keyLength, observers } = shard;
+  const hash = hashKey(events.bytes, keyAt, keyLength);
+  if (shardOfHashedKey(events.bytes, keyAt, shard.shape) !== shard.id) shard.misrouted = true;
+  if (observers.size === 0) return newKeys.add(shard, events, hash, slot, keyAt);
+  const previous = index.find(hash, events.bytes, keyAt);
+  index.insert(hash, slot, events.bytes, keyAt);
+  tell(shard, slot, true, previous);
+}
+
+function tell(shard: Shard, slot: number, keyChanged: boolean, previous: number): void {
+  for (const observer of shard.observers) observer.written(shard, slot, keyChanged, previous);
 }
 
 /** Writes all bytes of a slot: meta, CRC, key, value, padding. */
-function writeSlot(shard: Shard, slot: number, meta: number, bytes: Uint8Array, keyAt: number): void {
-  const offset = shard.file.stage(slot);
-  const window = shard.file.window;
+function writeSlot(shard: Shard, slot: number, meta: number, events: EventBytes, keyAt: number): void {
+  const { file } = shard;
+  const offset = file.stage(slot);
+  const { view } = file;
   const start = offset + SLOT_HEADER_BYTES;
   const body = shard.keyLength + shard.valueLength;
-  for (let i = 0; i < body; i++) window[start + i] = bytes[keyAt + i];
-  for (let i = start + body; i < offset + shard.file.recordBytes; i++) window[i] = 0;
-  writeWord(window, offset, meta);
-  writeWord(window, offset + 4, shard.crcOf(window, offset));
+  const crc = copyWithCrc(view, start, events.view, keyAt, body, crc32OfWord(meta));
+  view.setInt32(offset, meta, true);
+  view.setInt32(offset + 4, crc, true);
+  for (let i = start + body; i < offset + file.recordBytes; i++) view.setUint8(i, 0);
 }

@@ -38,6 +38,70 @@ export function crc32(bytes: Uint8Array, at: number, length: number, crc: number
   return ~c >>> 0;
 }
 
+/**
+ * From this length on bytes are copied with `set`, below it by words. Measured, ns by words / with `set`, zlib's CRC
+ * included: Deno 97 / 110 at 116 bytes, 141 / 140 at 288, 192 / 144 at 512; Bun 101 / 153, 142 / 164, 202 / 190.
+ */
+const LONG_COPY = 384;
+
+/**
+ * Copies `length` bytes and continues a CRC over them, in one pass while they are few: the CRC of all, as an i32.
+ * The ranges are not checked.
+ */
+export function copyWithCrc(
+  target: DataView,
+  to: number,
+  source: DataView,
+  from: number,
+  length: number,
+  crc: number,
+): number {
+  if (length >= LONG) {
+    copy(target, to, source, from, length);
+    return zlibCrc32(bytesOf(target, to, length), crc >>> 0);
+  }
+  let c = ~crc;
+  let i = 0;
+  for (const last = length - 8; i <= last; i += 8) {
+    const low = source.getInt32(from + i, true);
+    const high = source.getInt32(from + i + 4, true);
+    target.setInt32(to + i, low, true);
+    target.setInt32(to + i + 4, high, true);
+    c = nextTwoWords(c ^ low, high);
+  }
+  for (; i < length; i++) {
+    const byte = source.getUint8(from + i);
+    target.setUint8(to + i, byte);
+    c = T0[(c & 0xff) ^ byte] ^ (c >>> 8);
+  }
+  return ~c;
+}
+
+function copy(target: DataView, to: number, source: DataView, from: number, length: number): void {
+  if (length >= LONG_COPY) return bytesOf(target, to, length).set(bytesOf(source, from, length));
+  let i = 0;
+  for (const last = length - 8; i <= last; i += 8) {
+    target.setInt32(to + i, source.getInt32(from + i, true), true);
+    target.setInt32(to + i + 4, source.getInt32(from + i + 4, true), true);
+  }
+  for (; i < length; i++) target.setUint8(to + i, source.getUint8(from + i));
+}
+
+function bytesOf(view: DataView, at: number, length: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at, length);
+}
+
+/** CRC-32 of the four bytes of a little-endian word. */
+export function crc32OfWord(word: number): number {
+  const c = ~word;
+  return ~(T3[c & 0xff] ^ T2[(c >>> 8) & 0xff] ^ T1[(c >>> 16) & 0xff] ^ T0[c >>> 24]);
+}
+
+function nextTwoWords(low: number, high: number): number {
+  return T7[low & 0xff] ^ T6[(low >>> 8) & 0xff] ^ T5[(low >>> 16) & 0xff] ^ T4[low >>> 24] ^
+    T3[high & 0xff] ^ T2[(high >>> 8) & 0xff] ^ T1[(high >>> 16) & 0xff] ^ T0[high >>> 24];
+}
+
 function makeTables(): Int32Array[] {
   const tables = Array.from({ length: 8 }, () => new Int32Array(256));
   for (let byte = 0; byte < 256; byte++) {

@@ -1,5 +1,5 @@
 import type { SlotFile } from "../storage/slot_file.ts";
-import type { Shape } from "../slot_events.ts";
+import type { EventBytes, Shape } from "../slot_events.ts";
 import { crc32 } from "./crc32.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { DELETED, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
@@ -155,8 +155,11 @@ export class Shard implements KeySource {
 
   /** Sets a slot's meta, and what is counted of it. */
   setMeta(slot: number, meta: number): void {
-    this.count(this.metas.get(slot), -1);
-    this.count(meta, 1);
+    const old = this.metas.get(slot);
+    if (old === 0 || meta === 0 || statusOf(old) !== statusOf(meta)) {
+      this.count(old, -1);
+      this.count(meta, 1);
+    }
     this.metas.set(slot, meta);
     this.noteVersion(meta);
   }
@@ -184,13 +187,31 @@ export class Shard implements KeySource {
   }
 }
 
-/** Whether an OCCUPIED slot holds exactly the key and value at `bytes[keyAt]`, under a good CRC. */
-export function slotEquals(shard: Shard, slot: number, bytes: Uint8Array, keyAt: number): boolean {
-  const offset = shard.file.at(slot);
-  const window = shard.file.window;
+/** Whether an OCCUPIED slot holds exactly the key and value at `keyAt`, under a good CRC. */
+export function slotEquals(shard: Shard, slot: number, events: EventBytes, keyAt: number): boolean {
+  const { file } = shard;
+  const offset = file.at(slot);
   const body = shard.keyLength + shard.valueLength;
-  return equalBytes(window, offset + SLOT_HEADER_BYTES, bytes, keyAt, body) &&
-    (shard.file.inMemory || readWord(window, offset + 4) === shard.crcOf(window, offset));
+  return equalViews(file.view, offset + SLOT_HEADER_BYTES, events.view, keyAt, body) &&
+    (file.inMemory || readWord(file.window, offset + 4) === shard.crcOf(file.window, offset));
+}
+
+/** Whether a slot holds the key at `keyAt`. */
+export function slotHoldsKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): boolean {
+  const offset = shard.file.at(slot) + SLOT_HEADER_BYTES;
+  return equalViews(shard.file.view, offset, events.view, keyAt, shard.keyLength);
+}
+
+/** Whether two ranges hold the same bytes, word by word. */
+function equalViews(a: DataView, aAt: number, b: DataView, bAt: number, length: number): boolean {
+  let i = 0;
+  for (const last = length - 4; i <= last; i += 4) {
+    if (a.getInt32(aAt + i, true) !== b.getInt32(bAt + i, true)) return false;
+  }
+  for (; i < length; i++) {
+    if (a.getUint8(aAt + i) !== b.getUint8(bAt + i)) return false;
+  }
+  return true;
 }
 
 /** Whether two ranges hold the same bytes. */

@@ -7,7 +7,7 @@
  */
 
 import { DivergedError, ProtocolError } from "../errors.ts";
-import type { SlotEvents } from "../slot_events.ts";
+import type { EventBytes, SlotEvents } from "../slot_events.ts";
 import { FREE, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
 import { type Shard, slotEquals } from "./shard.ts";
 import { SlotSet } from "./slot_set.ts";
@@ -75,7 +75,7 @@ export class WholeScan {
     this.#position = slot + 1;
     const old = this.#shard.metas.get(slot);
     if (statusOf(old) === OCCUPIED) this.findings.passed++;
-    const wanted = this.#judge(slot, old, meta, events.bytes, events.keyAt[i]);
+    const wanted = this.#judge(slot, old, meta, events, events.keyAt[i]);
     if (wanted) this.findings.applied++;
     return wanted;
   }
@@ -94,7 +94,7 @@ export class WholeScan {
     return true;
   }
 
-  #judge(slot: number, old: number, meta: number, bytes: Uint8Array, keyAt: number): boolean {
+  #judge(slot: number, old: number, meta: number, events: EventBytes, keyAt: number): boolean {
     if (old === 0 || isNewer(versionOf(meta), versionOf(old))) return true;
     if (this.#shard.unverified.size > 0 && this.#shard.unverified.has(slot)) return true;
     if (versionOf(meta) !== versionOf(old)) {
@@ -103,7 +103,8 @@ export class WholeScan {
     }
     if (statusOf(meta) === FREE) return statusOf(old) !== FREE;
     // A DELETED slot's key never travels back, so only its status can be compared.
-    const same = meta === old && (statusOf(meta) !== OCCUPIED || slotEquals(this.#shard, slot, bytes, keyAt));
+    const same = meta === old &&
+      (statusOf(meta) !== OCCUPIED || slotEquals(this.#shard, slot, events, keyAt));
     if (same) return false;
     this.findings.different++;
     return this.#overrule();

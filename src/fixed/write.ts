@@ -3,6 +3,7 @@
 import { applyEvent } from "./apply.ts";
 import { bumpMeta, DELETED, OCCUPIED, statusOf } from "./meta.ts";
 import { hashKey } from "./routing.ts";
+import { eventBytes } from "../slot_events.ts";
 import type { Shard } from "./shard.ts";
 
 /** Allocates the lowest slot that is not OCCUPIED, as armdb does. */
@@ -37,7 +38,7 @@ export function slotForPut(shard: Shard, allocator: SlotAllocator, key: Uint8Arr
 /** Writes key and value, one after the other in `record`, to a slot that exists. Returns the slot's new meta. */
 export function putSlot(shard: Shard, slot: number, record: Uint8Array): number {
   const meta = bumpMeta(shard.metas.get(slot), OCCUPIED);
-  applyEvent(shard, slot, meta, record, 0);
+  applyEvent(shard, slot, meta, eventBytes(record), 0);
   return meta;
 }
 
@@ -46,7 +47,7 @@ export function deleteKey(shard: Shard, allocator: SlotAllocator, key: Uint8Arra
   const slot = shard.find(hashKey(key, 0, key.length), key);
   if (slot < 0) return [];
   const slots = freeHidden(shard, allocator, { slot, key });
-  applyEvent(shard, slot, bumpMeta(shard.metas.get(slot), DELETED), key, 0);
+  applyEvent(shard, slot, bumpMeta(shard.metas.get(slot), DELETED), eventBytes(key), 0);
   allocator.freed(slot);
   slots.push(slot);
   return slots;

@@ -26,6 +26,7 @@ import {
 } from "./wire.ts";
 
 const NO_BYTES = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_BYTES.buffer);
 const STATUS_NAMES = ["FREE", "OCCUPIED", "DELETED"];
 
 /** What a batch must be, to be decoded. */
@@ -45,6 +46,7 @@ export class BatchDecoder {
   /** The events of the last batch; none after a batch that was refused. */
   readonly events: SlotEvents = {
     bytes: NO_BYTES,
+    view: NO_VIEW,
     count: 0,
     slots: new Uint32Array(MAX_BATCH_EVENTS),
     metas: new Uint32Array(MAX_BATCH_EVENTS),
@@ -71,9 +73,11 @@ export class BatchDecoder {
     const events = this.events;
     events.count = 0;
     events.bytes = NO_BYTES;
+    events.view = NO_VIEW;
     const count = this.#readHead(payload, expected);
     this.#reserve(count);
-    const end = this.#readEvents(payload, count, expected.version);
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+    const end = this.#readEvents(view, count, expected.version);
     if (end !== payload.length) {
       refuse(
         `count is ${count}, and its events end at byte ${end}, but the payload at byte ${payload.length}`,
@@ -81,6 +85,7 @@ export class BatchDecoder {
     }
     events.count = count;
     events.bytes = payload;
+    events.view = view;
     return events;
   }
 
@@ -106,21 +111,21 @@ export class BatchDecoder {
   }
 
   /** Fills the columns; returns where the last event ends, which is at most the end of the payload. */
-  #readEvents(payload: Uint8Array, count: number, version: ProtocolVersion): number {
+  #readEvents(payload: DataView, count: number, version: ProtocolVersion): number {
     const { slots, metas, keyAt } = this.events;
     const occupiedBytes = this.#occupiedBytes;
     const deletedBytes = this.#deletedBytes;
     const freeBytes = version === 1 ? 0 : EVENT_HEAD_BYTES;
-    const end = payload.length;
+    const end = payload.byteLength;
     let at = BATCH_HEAD_BYTES;
     for (let i = 0; i < count; i++) {
       if (at + EVENT_HEAD_BYTES > end) refuseHead(at, end, { index: i, count });
-      const meta = readU32(payload, at + 4);
+      const meta = payload.getUint32(at + 4, true);
       const status = meta & 3;
       const bytes = status === 1 ? occupiedBytes : status === 2 ? deletedBytes : status === 0 ? freeBytes : 0;
       if (bytes === 0) refuseStatus(meta, version, { index: i, count });
       if (at + bytes > end) refuseBody(STATUS_NAMES[status], { index: i, count, stops: at + bytes, end });
-      slots[i] = readU32(payload, at);
+      slots[i] = payload.getUint32(at, true);
       metas[i] = meta;
       keyAt[i] = at + EVENT_HEAD_BYTES;
       at += bytes;

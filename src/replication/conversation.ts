@@ -3,6 +3,7 @@
  */
 
 import { ConnectionError, SlotcaskError } from "../errors.ts";
+import { eventBytes } from "../slot_events.ts";
 import type { Connection } from "../runtime/runtime.ts";
 import { LONGEST_TIMEOUT_MS, nextTurn } from "../time_slice.ts";
 import { LinkCounters } from "./counters.ts";
@@ -275,7 +276,7 @@ export class Conversation {
     const { target } = this.shared;
     if (effect.highestSlot < target.slotCount(this.shard)) return this.#applyNow(effect);
     const { events, highestSlot } = effect;
-    events.bytes = events.bytes.slice();
+    Object.assign(events, eventBytes(events.bytes.slice()));
     const room = target.grow(this.shard, highestSlot + 1);
     return room.then(() => this.#isOver ? NO_EFFECTS : this.#applyNow(effect));
   }

@@ -11,24 +11,25 @@ export class PositionalFile extends FileBase implements SlotFile {
   readonly inMemory = false;
   readonly loadLimit: number;
   window: Uint8Array<ArrayBuffer>;
-  readonly #record: Uint8Array<ArrayBuffer>;
-  #loaded = new Uint8Array(0);
+  view: DataView<ArrayBuffer>;
+  readonly #record: Buffer;
+  #loaded = newBuffer(0);
   #loadedFirst = 0;
   #loadedCount = 0;
-  #staging: Uint8Array<ArrayBuffer>;
+  #staging: Buffer;
   readonly #places = new Map<number, number>();
   readonly #heads = new Map<number, number>();
   readonly #staged = new StagedRuns();
-  readonly #word = new DataView(new ArrayBuffer(4));
-  readonly #wordBytes = new Uint8Array(this.#word.buffer);
+  readonly #word = newBuffer(4);
 
   constructor(options: SlotFileOptions) {
     super(options);
-    this.#record = new Uint8Array(options.recordBytes);
-    this.window = this.#record;
+    this.#record = newBuffer(options.recordBytes);
+    this.window = this.#record.bytes;
+    this.view = this.#record.view;
     this.loadLimit = Math.max(1, Math.floor(LOAD_BYTES / options.recordBytes));
     const records = Math.max(1, Math.floor(LEAST_STAGING_BYTES / options.recordBytes));
-    this.#staging = new Uint8Array(records * options.recordBytes);
+    this.#staging = newBuffer(records * options.recordBytes);
   }
 
   get unsynced(): boolean {
@@ -38,25 +39,26 @@ export class PositionalFile extends FileBase implements SlotFile {
   at(record: number): number {
     if (this.#places.size > 0) {
       const place = this.#places.get(record);
-      if (place !== undefined) {
-        this.window = this.#staging;
-        return place;
-      }
+      if (place !== undefined) return this.#show(this.#staging, place);
     }
     if (record >= this.#loadedFirst && record < this.#loadedFirst + this.#loadedCount) {
-      this.window = this.#loaded;
-      return (record - this.#loadedFirst) * this.recordBytes;
+      return this.#show(this.#loaded, (record - this.#loadedFirst) * this.recordBytes);
     }
-    this.window = this.#record;
-    this.files.read(this.file, this.#record, 0, this.recordBytes, this.positionOf(record));
-    return 0;
+    this.files.read(this.file, this.#record.bytes, 0, this.recordBytes, this.positionOf(record));
+    return this.#show(this.#record, 0);
+  }
+
+  #show({ bytes, view }: Buffer, offset: number): number {
+    this.window = bytes;
+    this.view = view;
+    return offset;
   }
 
   load(first: number, count: number): number {
-    if (this.#loaded.length === 0) this.#loaded = new Uint8Array(this.loadLimit * this.recordBytes);
+    if (this.#loaded.bytes.length === 0) this.#loaded = newBuffer(this.loadLimit * this.recordBytes);
     const records = Math.min(count, this.loadLimit, this.recordCount - first);
     this.#loadedCount = 0;
-    this.files.read(this.file, this.#loaded, 0, records * this.recordBytes, this.positionOf(first));
+    this.files.read(this.file, this.#loaded.bytes, 0, records * this.recordBytes, this.positionOf(first));
     this.#loadedFirst = first;
     this.#loadedCount = records;
     return records;
@@ -67,18 +69,17 @@ export class PositionalFile extends FileBase implements SlotFile {
     let place = this.#places.get(record);
     if (place === undefined) {
       place = this.#places.size * this.recordBytes;
-      if (place === this.#staging.length) this.#enlargeStaging();
+      if (place === this.#staging.bytes.length) this.#enlargeStaging();
       this.#places.set(record, place);
     }
-    this.window = this.#staging;
-    return place;
+    return this.#show(this.#staging, place);
   }
 
   stageHead(record: number, word: number): void {
     this.#staged.addHead(record);
     this.#heads.set(record, word);
     const place = this.#places.get(record);
-    if (place !== undefined) new DataView(this.#staging.buffer).setUint32(place, word, true);
+    if (place !== undefined) this.#staging.view.setUint32(place, word, true);
   }
 
   flush(): void {
@@ -94,8 +95,8 @@ export class PositionalFile extends FileBase implements SlotFile {
   }
 
   #writeHead = (record: number): void => {
-    this.#word.setUint32(0, this.#heads.get(record)!, true);
-    this.writeFile(this.#wordBytes, 0, 4, this.positionOf(record));
+    this.#word.view.setUint32(0, this.#heads.get(record)!, true);
+    this.writeFile(this.#word.bytes, 0, 4, this.positionOf(record));
   };
 
   /** Staged records lie in the order of staging, so a run of the file may be several pieces of staging. */
@@ -108,14 +109,25 @@ export class PositionalFile extends FileBase implements SlotFile {
       while (
         record + records < end && this.#places.get(record + records) === start + records * this.recordBytes
       ) records++;
-      this.writeFile(this.#staging, start, records * this.recordBytes, this.positionOf(record));
+      this.writeFile(this.#staging.bytes, start, records * this.recordBytes, this.positionOf(record));
       record += records;
     }
   };
 
   #enlargeStaging(): void {
-    const larger = new Uint8Array(this.#staging.length * 2);
-    larger.set(this.#staging);
+    const larger = newBuffer(this.#staging.bytes.length * 2);
+    larger.bytes.set(this.#staging.bytes);
     this.#staging = larger;
   }
+}
+
+/** Memory, as bytes and through a view. */
+interface Buffer {
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView<ArrayBuffer>;
+}
+
+function newBuffer(length: number): Buffer {
+  const bytes = new Uint8Array(length);
+  return { bytes, view: new DataView(bytes.buffer) };
 }

@@ -18,6 +18,7 @@ export class ResidentFile extends FileBase implements SlotFile {
   readonly inMemory = true;
   readonly loadLimit: number;
   window: Uint8Array<ArrayBuffer>;
+  view: DataView;
   #shift = 0;
   #mask = 0;
   readonly #windows: Uint8Array<ArrayBuffer>[] = [];
@@ -29,6 +30,7 @@ export class ResidentFile extends FileBase implements SlotFile {
     this.loadLimit = Math.max(1, Math.floor(LOAD_BYTES / options.recordBytes));
     while (!this.reserve(this.recordCount));
     this.window = this.#windows[0] ?? new Uint8Array(0);
+    this.view = this.#views[0] ?? new DataView(this.window.buffer);
   }
 
   get unsynced(): boolean {
@@ -36,7 +38,9 @@ export class ResidentFile extends FileBase implements SlotFile {
   }
 
   at(record: number): number {
-    this.window = this.#windows[record >>> this.#shift];
+    const window = record >>> this.#shift;
+    this.window = this.#windows[window];
+    this.view = this.#views[window];
     return (record & this.#mask) * this.recordBytes;
   }
 

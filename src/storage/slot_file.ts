@@ -9,8 +9,8 @@ export const STORAGE_KINDS: readonly StorageKind[] = ["resident", "positional"];
 /**
  * Bytes at offsets: a header, then equal records. It knows nothing of what a record means.
  *
- * Reading and writing go through a {@link window}: `at` and `stage` choose the window and answer an offset in
- * it, so that neither allocates. Offset and window hold until the next call of any method.
+ * Reading and writing go through a {@link window} and its `view`: `at` and `stage` choose them and answer an offset
+ * in them, so that neither allocates. Offset and window hold until the next call of any method.
  *
  * Changes are staged first, and reach the file in {@link flush}: heads, then whole records in runs. After a
  * failed flush they stay staged, so the next one writes them.
@@ -26,6 +26,8 @@ export interface SlotFile {
   readonly recordCount: number;
   /** The bytes that the last `at` or `stage` answered an offset for. */
   readonly window: Uint8Array;
+  /** The same bytes, for words. */
+  readonly view: DataView;
   /** Whether the file holds writes that no sync has covered, or anything is staged. */
   readonly unsynced: boolean;
 

@@ -9,6 +9,7 @@ import {
   StorageError,
 } from "../../src/errors.ts";
 import { applyEvent } from "../../src/fixed/apply.ts";
+import { eventBytes } from "../../src/slot_events.ts";
 import { errorWithCode } from "../../src/error_code.ts";
 import type { Files } from "../../src/runtime/runtime.ts";
 import { STORAGE_KINDS, type StorageKind } from "../../src/storage/slot_file.ts";
@@ -81,7 +82,7 @@ function put(directory: Directory, { shard, slot }: { shard: number; slot: numbe
   const record = new Uint8Array(24);
   record.set(keyOf(i));
   record.set(valueOf(i), 8);
-  applyEvent(directory.store.shards[shard], slot, 5, record, 0);
+  applyEvent(directory.store.shards[shard], slot, 5, eventBytes(record), 0);
 }
 
 function flagOf(shard: number): number {

@@ -5,7 +5,7 @@ import { HEADER_BYTES, SLOT_HEADER_BYTES, slotSize } from "../../src/fixed/layou
 import { DELETED, FREE, OCCUPIED, packMeta, statusOf, versionOf } from "../../src/fixed/meta.ts";
 import { Shard } from "../../src/fixed/shard.ts";
 import type { WholeScan } from "../../src/fixed/whole_scan.ts";
-import type { Shape, SlotEvents } from "../../src/slot_events.ts";
+import { eventBytes, type Shape, type SlotEvents } from "../../src/slot_events.ts";
 import { openSlotFile } from "../../src/storage/open_slot_file.ts";
 import type { StorageKind } from "../../src/storage/slot_file.ts";
 import { crc32 } from "node:zlib";
@@ -52,7 +52,7 @@ export function textOf(bytes: Uint8Array | undefined): string | undefined {
 export function batchOf(...list: TestEvent[]): SlotEvents {
   const record = SHAPE.keyLength + SHAPE.valueLength;
   const events: SlotEvents = {
-    bytes: new Uint8Array(5 + list.length * record).fill(0xee),
+    ...eventBytes(new Uint8Array(5 + list.length * record).fill(0xee)),
     count: list.length,
     slots: new Uint32Array(list.length + 2).fill(0xffff_ffff),
     metas: new Uint32Array(list.length + 2),

@@ -235,7 +235,7 @@ describe.each(STORAGE_KINDS)("applying to a %s file", (kind) => {
     apply(shard, [{ slot: 0, version: 1, key: "a", value: "1" }]);
     const equals = (key: string, value: string) => {
       const events = batchOf({ slot: 0, version: 1, key, value });
-      return slotEquals(shard, 0, events.bytes, events.keyAt[0]);
+      return slotEquals(shard, 0, events, events.keyAt[0]);
     };
     expect([equals("a", "1"), equals("a", "2"), equals("b", "1")]).toEqual([true, false, false]);
     damage(disk, 0, 4, 1);
@@ -299,5 +299,65 @@ describe("applying", () => {
     expect(shard.misrouted).toBe(false);
     apply(shard, [{ slot: 1, version: 1, key: ofShard(0), value: "2" }]);
     expect([shard.misrouted, get(shard, ofShard(0))]).toEqual([true, "2"]);
+  });
+});
+
+describe("within one batch", () => {
+  test("a slot takes a key and gives it up for another", () => {
+    const { shard } = makeShard(4);
+    apply(shard, [
+      { slot: 0, version: 1, key: "a", value: "1" },
+      { slot: 0, version: 2, key: "b", value: "2" },
+      { slot: 1, version: 1, key: "a", value: "3" },
+    ]);
+    expect([get(shard, "a"), get(shard, "b"), shard.index.keys]).toEqual(["3", "2", 2]);
+    expect(shard.counters.staleCleanups).toBe(1);
+  });
+
+  test("a key comes, goes, and comes back elsewhere", () => {
+    const { shard } = makeShard(4);
+    apply(shard, [
+      { slot: 0, version: 1, key: "a", value: "1" },
+      { slot: 0, version: 2, key: "a" },
+      { slot: 2, version: 1, key: "a", value: "2" },
+      { slot: 3, version: 1, key: "c", value: "3" },
+      { slot: 3, version: 2 },
+    ]);
+    expect([get(shard, "a"), get(shard, "c"), shard.index.keys]).toEqual(["2", undefined, 1]);
+  });
+
+  test("of slots with equal keys the last one written is served, one that was only updated too", () => {
+    const { shard } = makeShard(4);
+    apply(shard, [
+      { slot: 0, version: 1, key: "a", value: "1" },
+      { slot: 1, version: 1, key: "a", value: "2" },
+    ]);
+    expect([get(shard, "a"), shard.index.keys, shard.index.duplicates]).toEqual(["2", 1, 1]);
+    apply(shard, [
+      { slot: 2, version: 1, key: "a", value: "3" },
+      { slot: 0, version: 2, key: "a", value: "4" },
+    ]);
+    expect(get(shard, "a")).toBe("4");
+  });
+
+  test("more keys than one batch of a real leader brings", () => {
+    const { shard } = makeShard(1000);
+    const events = Array.from({ length: 1000 }, (_, slot) => {
+      return { slot, version: 1, key: slot.toString(36), value: (slot % 10).toString() };
+    });
+    apply(shard, events);
+    expect(shard.index.keys).toBe(1000);
+    expect(events.filter(({ key, value }) => get(shard, key) !== value)).toEqual([]);
+  });
+
+  test("what comes before a refused event of a scan is found", () => {
+    const { shard } = makeShard(4);
+    const scan = new WholeScan(shard, { mode: "guard", limit: 0.1 });
+    const outOfOrder = [
+      { slot: 2, version: 1, key: "a", value: "1" },
+      { slot: 1, version: 1, key: "b", value: "2" },
+    ];
+    expect(() => apply(shard, outOfOrder, scan)).toThrow("slot 1 came after slot 2");
+    expect(get(shard, "a")).toBe("1");
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { crc32 as zlibCrc32 } from "node:zlib";
-import { crc32 } from "../../src/fixed/crc32.ts";
+import { copyWithCrc, crc32, crc32OfWord } from "../../src/fixed/crc32.ts";
 
 const ascii = new TextEncoder();
 const bytes = Uint8Array.from({ length: 1024 + 16 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24);
@@ -58,4 +58,38 @@ describe("crc32", () => {
       expect(crc32(view, 3, length)).toBe(zlibCrc32(bytes.subarray(14, 14 + length)));
     }
   });
+});
+
+describe("copyWithCrc", () => {
+  test.each([[0, 0], [3, 8], [5, 1]])(
+    "copies any length from %d to %d, and nothing beside it",
+    (from, to) => {
+      const source = new DataView(bytes.buffer);
+      const wrong = [];
+      for (let length = 0; length <= 1000; length++) {
+        const target = new Uint8Array(1024).fill(0x77);
+        const crc = copyWithCrc(new DataView(target.buffer), to, source, from, length, 0xdead_beef) >>> 0;
+        const expected = new Uint8Array(1024).fill(0x77);
+        expected.set(bytes.subarray(from, from + length), to);
+        const sum = zlibCrc32(bytes.subarray(from, from + length), 0xdead_beef);
+        if (crc !== sum || !target.every((byte, i) => byte === expected[i])) wrong.push(length);
+      }
+      expect(wrong).toEqual([]);
+    },
+  );
+
+  test("works within views that begin anywhere", () => {
+    const target = new Uint8Array(400);
+    const crc = copyWithCrc(new DataView(target.buffer, 7), 2, new DataView(bytes.buffer, 11), 3, 380, 0);
+    expect(target.subarray(9, 389)).toEqual(bytes.subarray(14, 394));
+    expect(crc >>> 0).toBe(zlibCrc32(bytes.subarray(14, 394)));
+  });
+});
+
+test("crc32OfWord is the CRC of its four bytes, lowest first", () => {
+  for (const word of [0, 1, 0xffff_ffff, 0x0403_0201, 0x8000_0000]) {
+    const four = new Uint8Array(4);
+    new DataView(four.buffer).setUint32(0, word, true);
+    expect(crc32OfWord(word) >>> 0).toBe(zlibCrc32(four));
+  }
 });
