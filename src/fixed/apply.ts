@@ -9,33 +9,28 @@ import type { EventBytes, SlotEvents } from "../slot_events.ts";
 import { copyWithCrc, crc32OfWord } from "./crc32.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { FREE, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
-import { NewKeys } from "./new_keys.ts";
 import { hashKey, shardOfHashedKey } from "./routing.ts";
 import { type Shard, slotHoldsKey } from "./shard.ts";
 import type { WholeScan } from "./whole_scan.ts";
 
-/** Empty between two calls: what a call brings it settles. */
-const newKeys = new NewKeys();
-
-/** Applies a batch, whose slots must all exist. Returns how many events changed the shard. */
+/**
+ * Applies a batch, whose slots must all exist. Returns how many events changed the shard.
+ *
+ * The events must stay as they are until `shard.settle()`.
+ */
 export function applyEvents(shard: Shard, events: SlotEvents, scan?: WholeScan): number {
   let applied = 0;
   if (scan !== undefined && !shard.file.inMemory) readAhead(shard, events);
-  try {
-    for (let i = 0; i < events.count; i++) {
-      const slot = events.slots[i];
-      if (shard.suspects.size > 0) shard.suspects.delete(slot);
-      const wanted = scan === undefined ? supersedes(shard, slot, events.metas[i]) : scan.admits(events, i);
-      if (!wanted) {
-        shard.counters.skipped++;
-        continue;
-      }
-      applyOne(shard, slot, events.metas[i], events, events.keyAt[i]);
-      applied++;
+  for (let i = 0; i < events.count; i++) {
+    const slot = events.slots[i];
+    if (shard.suspects.size > 0) shard.suspects.delete(slot);
+    const wanted = scan === undefined ? supersedes(shard, slot, events.metas[i]) : scan.admits(events, i);
+    if (!wanted) {
+      shard.counters.skipped++;
+      continue;
     }
-  } finally {
-    // A scan that is refused in the middle has applied what came before.
-    newKeys.settle(shard, events);
+    applyEvent(shard, slot, events.metas[i], events, events.keyAt[i]);
+    applied++;
   }
   return applied;
 }
@@ -57,7 +52,7 @@ export function supersedes(shard: Shard, slot: number, meta: number): boolean {
   return statusOf(meta) === FREE && statusOf(old) !== FREE;
 }
 
-/** Applies one event unasked. At `keyAt` is the key, and the value behind it, of an OCCUPIED one. */
+/** Applies one event unasked, as {@link applyEvents} does. At `keyAt` is the key, and the value behind it, of an OCCUPIED one. */
 export function applyEvent(
   shard: Shard,
   slot: number,
@@ -65,13 +60,7 @@ export function applyEvent(
   events: EventBytes,
   keyAt: number,
 ): void {
-  applyOne(shard, slot, meta, events, keyAt);
-  newKeys.settle(shard, events);
-}
-
-function applyOne(shard: Shard, slot: number, meta: number, events: EventBytes, keyAt: number): void {
   if (statusOf(meta) === OCCUPIED) return occupy(shard, slot, meta, events, keyAt);
-  newKeys.settle(shard, events);
   vacate(shard, slot);
   shard.setMeta(slot, meta);
   shard.file.stageHead(slot, meta);
@@ -97,7 +86,6 @@ function occupy(shard: Shard, slot: number, meta: number, events: EventBytes, ke
   const keepsKey = wasOccupied && isVerified(shard, slot) && slotHoldsKey(shard, slot, events, keyAt);
   if (wasOccupied && !keepsKey) {
     if (isVerified(shard, slot)) shard.counters.staleCleanups++;
-    newKeys.settle(shard, events);
     vacate(shard, slot);
   }
   shard.setMeta(slot, meta);
@@ -113,7 +101,6 @@ function isVerified({ unverified }: Shard, slot: number): boolean {
 
 /** A key that stays in its slot touches no index, unless another slot holds it too. */
 function keepKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): void {
-  newKeys.settle(shard, events);
   const { index, keyLength, observers } = shard;
   if (index.duplicates > 0) {
     index.promote(hashKey(events.bytes, keyAt, keyLength), slot, events.bytes, keyAt);
@@ -122,10 +109,10 @@ function keepKey(shard: Shard, slot: number, events: EventBytes, keyAt: number):
 }
 
 function addKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): void {
-  const { index, keyLength, observers } = shard;
-  const hash = hashKey(events.bytes, keyAt, keyLength);
+  const hash = hashKey(events.bytes, keyAt, shard.keyLength);
   if (shardOfHashedKey(events.bytes, keyAt, shard.shape) !== shard.id) shard.misrouted = true;
-  if (observers.size === 0) return newKeys.add(shard, events, hash, slot, keyAt);
+  if (shard.observers.size === 0) return shard.addKey(hash, slot, events.bytes, keyAt);
+  const { index } = shard;
   const previous = index.find(hash, events.bytes, keyAt);
   index.insert(hash, slot, events.bytes, keyAt);
   tell(shard, slot, true, previous);

@@ -24,7 +24,7 @@ export class MetaTable {
 
   /** Fetches a page of the memory that `grow` to this length will want; false while there is more to fetch. */
   reserve(length: number): boolean {
-    if (this.#pages.length * PAGE_SLOTS < length) this.#pages.push(new Uint32Array(PAGE_SLOTS));
+    if (this.#pages.length * PAGE_SLOTS < length) this.#pages.push(newPage());
     return this.#pages.length * PAGE_SLOTS >= length;
   }
 
@@ -57,4 +57,9 @@ export class MetaTable {
     const slots = Math.min(PAGE_SLOTS, this.#length - page * PAGE_SLOTS);
     return new Uint8Array(this.#pages[page].buffer, 0, slots * 4);
   }
+}
+
+/** Shared memory is not counted towards the next garbage collection, which would be a step of milliseconds. */
+function newPage(): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(PAGE_SLOTS * 4));
 }

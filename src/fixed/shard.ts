@@ -4,6 +4,7 @@ import { crc32 } from "./crc32.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { DELETED, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
 import { MetaTable } from "./meta_table.ts";
+import { NewKeys } from "./new_keys.ts";
 import { hashKey } from "./routing.ts";
 import { type KeySource, SlotIndex } from "./slot_index.ts";
 import { SlotSet } from "./slot_set.ts";
@@ -41,8 +42,6 @@ export interface ShardCounters {
 export class Shard implements KeySource {
   /** Metas of all slots; their number is the slot count. */
   readonly metas: MetaTable = new MetaTable();
-  /** Key to slot, for verified OCCUPIED slots. */
-  readonly index: SlotIndex;
   /** OCCUPIED slots whose bytes cannot be trusted. */
   readonly unverified: SlotSet = new SlotSet();
   /** OCCUPIED slots that the last whole scan did not see: gone, once a second scan does not see them either. */
@@ -72,6 +71,8 @@ export class Shard implements KeySource {
   readonly keyLength: number;
   /** Bytes of a value. */
   readonly valueLength: number;
+  readonly #index: SlotIndex;
+  readonly #newKeys: NewKeys;
   readonly #key: Uint8Array;
   /** A slot that the index asked about and that is not what it was, or -1. */
   #badSlot = -1;
@@ -80,8 +81,25 @@ export class Shard implements KeySource {
   constructor(readonly id: number, readonly shape: Shape, readonly file: SlotFile) {
     this.keyLength = shape.keyLength;
     this.valueLength = shape.valueLength;
-    this.index = new SlotIndex(this);
+    this.#index = new SlotIndex(this);
+    this.#newKeys = new NewKeys(this.#index);
     this.#key = new Uint8Array(shape.keyLength);
+  }
+
+  /** Key to slot, for verified OCCUPIED slots: all of them, as whoever looks settles the new ones. */
+  get index(): SlotIndex {
+    if (!this.#newKeys.isEmpty) this.#newKeys.settle();
+    return this.#index;
+  }
+
+  /** Adds a key to the index, soon: see {@link NewKeys}. */
+  addKey(hash: number, slot: number, bytes: Uint8Array, at: number): void {
+    this.#newKeys.add(hash, slot, bytes, at);
+  }
+
+  /** Ends what {@link addKey} began: the bytes that it was given are no longer needed. */
+  settle(): void {
+    this.#newKeys.settle();
   }
 
   /** Slots of the shard. */

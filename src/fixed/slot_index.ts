@@ -4,9 +4,22 @@
  * It keeps one entry per OCCUPIED slot, so two slots with equal keys have two entries: the one that came last
  * stands first and is served, and removing it uncovers the other. Keys themselves stay in the slots.
  *
- * Open addressing with linear probing, entries of 8 bytes (hash, slot + 1), in segments of at most 32 KiB that
- * split singly (extendible hashing), so that no insertion ever moves more than one segment.
+ * Entries of 8 bytes in segments (extendible hashing): each grows by a fifth and in the end splits, alone, so that
+ * no insertion moves more than one segment, and a key takes 9 to 11 bytes.
  */
+
+import {
+  copyOf,
+  firstOfLowerHalf,
+  homeOf,
+  insertAt,
+  newSegment,
+  placeOfSlot,
+  placeOfTag,
+  removeAt,
+  type Segment,
+  tagOf,
+} from "./index_segment.ts";
 
 /** Tells the index what it does not keep: the keys. */
 export interface KeySource {
@@ -14,36 +27,38 @@ export interface KeySource {
   slotHasKey(slot: number, bytes: Uint8Array, at: number): boolean;
 }
 
-/** A table of entries whose hashes share their first `depth` bits. */
-interface Segment {
-  /** hash, slot + 1, hash, slot + 1, ...; slot + 1 = 0 is an empty place. */
-  entries: Uint32Array;
-  /** Places - 1. */
-  mask: number;
-  /** Places in use. */
-  used: number;
-  /** Leading hash bits that all entries share. */
-  depth: number;
-}
-
-const FIRST_PLACES = 64;
-const MOST_PLACES = 4096;
-/** Beyond this depth equal hashes are to blame, and a segment grows instead of splitting. */
-const MOST_DEPTH = 20;
+const FIRST_HOMES = 64;
+/** Homes of the largest segment: to copy it takes 0.1 ms. */
+const MOST_HOMES = 16_383;
+/** A segment that is full grows by this factor. */
+const GROWTH = 1.2;
+/** How full the halves of a split segment are. */
+const SPLIT_LOAD = 0.74;
+/** How full segments are with the keys that were expected: they differ by a few percent, and none should be full. */
+const EXPECTED_LOAD = 0.85;
 
 /** See the head of this file. */
 export class SlotIndex {
   readonly #keys: KeySource;
+  readonly #firstHomes: number;
+  readonly #mostHomes: number;
   #directory: Segment[];
   /** A hash's place in the directory is `hash >>> shift`. */
   #shift = 31;
   #entries = 0;
   #duplicates = 0;
+  /** What {@link expect} made of the number of keys. */
+  #expectedSegments = 1;
+  #expectedHomes = 0;
+  /** What {@link prefetch} read: kept, so that no compiler finds the reads useless. */
+  #touched = 0;
 
-  /** An empty index over the keys of a shard. */
-  constructor(keys: KeySource) {
+  /** An empty index over the keys of a shard. Only tests choose how large segments may become. */
+  constructor(keys: KeySource, mostHomes: number = MOST_HOMES) {
     this.#keys = keys;
-    const segment = newSegment(FIRST_PLACES, 0);
+    this.#mostHomes = mostHomes;
+    this.#firstHomes = Math.min(FIRST_HOMES, mostHomes);
+    const segment = newSegment({ homes: this.#firstHomes, depth: 0 });
     this.#directory = [segment, segment];
   }
 
@@ -57,56 +72,80 @@ export class SlotIndex {
     return this.#duplicates;
   }
 
-  /** Bytes of all tables. */
+  /** Bytes of all segments. */
   get bytes(): number {
     let bytes = 0;
     for (const segment of new Set(this.#directory)) bytes += segment.entries.byteLength;
     return bytes;
   }
 
+  /** Expects so many keys: segments take the size for them at once. Costs no memory before they come. */
+  expect(keys: number): void {
+    const homes = keys / EXPECTED_LOAD;
+    this.#expectedSegments = 2 ** Math.max(0, Math.ceil(Math.log2(homes / this.#mostHomes)));
+    this.#expectedHomes = Math.ceil(homes / this.#expectedSegments);
+  }
+
   /** The slot that serves a key, or -1. */
   find(hash: number, bytes: Uint8Array, at: number): number {
-    const { entries, mask } = this.#directory[hash >>> this.#shift];
-    for (let place = hash & mask;; place = (place + 1) & mask) {
-      const stored = entries[2 * place + 1];
-      if (stored === 0) return -1;
-      if (entries[2 * place] === hash && this.#keys.slotHasKey(stored - 1, bytes, at)) return stored - 1;
+    const segment = this.#directory[hash >>> this.#shift];
+    const { entries } = segment;
+    const tag = tagOf(hash);
+    for (let place = placeOfTag(segment, tag); entries[place] === tag; place += 2) {
+      const slot = (entries[place + 1] - 1) >>> 0;
+      if (this.#keys.slotHasKey(slot, bytes, at)) return slot;
     }
+    return -1;
   }
 
   /** Adds a slot for a key, and serves it from now on. The slot must have no entry. */
   insert(hash: number, slot: number, bytes: Uint8Array, at: number): void {
     let segment = this.#directory[hash >>> this.#shift];
-    while (4 * (segment.used + 1) > 3 * (segment.mask + 1)) {
+    while (segment.used >= segment.limit) {
       this.#makeRoom(segment);
       segment = this.#directory[hash >>> this.#shift];
     }
-    const { entries, mask } = segment;
-    let carried = slot + 1;
-    let isNewKey = true;
-    let place = hash & mask;
-    for (; entries[2 * place + 1] !== 0; place = (place + 1) & mask) {
-      if (entries[2 * place] !== hash) continue;
-      const stored = entries[2 * place + 1];
-      if (!this.#keys.slotHasKey(stored - 1, bytes, at)) continue;
-      entries[2 * place + 1] = carried;
-      carried = stored;
-      isNewKey = false;
-    }
-    if (!isNewKey) this.#duplicates++;
-    entries[2 * place] = hash;
-    entries[2 * place + 1] = carried;
+    const { entries } = segment;
+    const tag = tagOf(hash);
+    const place = placeOfTag(segment, tag);
+    if (entries[place] === tag && this.find(hash, bytes, at) >= 0) this.#duplicates++;
+    const filled = insertAt(segment, place, tag, (slot + 1) | 0);
     segment.used++;
     this.#entries++;
+    if (filled === entries.length - 2) this.#rebuild(segment, segment.homes);
+  }
+
+  /** Inserts `count` slots, one after the other, each for the key at its place in `bytes`. */
+  insertBatch(
+    hashes: Uint32Array,
+    slots: Uint32Array,
+    keyAts: Uint32Array,
+    count: number,
+    bytes: Uint8Array,
+  ): void {
+    this.prefetch(hashes, count);
+    for (let i = 0; i < count; i++) this.insert(hashes[i], slots[i], bytes, keyAts[i]);
+  }
+
+  /**
+   * Fetches what the index holds near `count` hashes into the processor's caches, before any method is called with
+   * them: these reads wait for memory side by side, later ones would one after the other.
+   */
+  prefetch(hashes: Uint32Array, count: number): void {
+    let touched = 0;
+    for (let i = 0; i < count; i++) {
+      const segment = this.#directory[hashes[i] >>> this.#shift];
+      touched ^= segment.entries[homeOf(segment, tagOf(hashes[i]))];
+    }
+    this.#touched = touched;
   }
 
   /** Removes the entry of a slot that holds the key; says whether it had one. */
   remove(hash: number, slot: number, bytes: Uint8Array, at: number): boolean {
     const segment = this.#directory[hash >>> this.#shift];
-    const place = placeOf(segment, hash, slot);
+    const place = placeOfSlot(segment, tagOf(hash), slot);
     if (place < 0) return false;
-    closeGap(segment, place);
-    segment.used--;
+    removeAt(segment, place);
     this.#entries--;
     if (this.#duplicates > 0 && this.find(hash, bytes, at) >= 0) this.#duplicates--;
     return true;
@@ -114,15 +153,18 @@ export class SlotIndex {
 
   /** Removes the entry of a slot whose key is no longer known: looks at all entries. */
   removeSlot(slot: number): void {
+    const stored = (slot + 1) | 0;
     for (const segment of new Set(this.#directory)) {
-      const place = placeOfSlot(segment, slot);
-      if (place < 0) continue;
-      const hash = segment.entries[2 * place];
-      closeGap(segment, place);
-      segment.used--;
-      this.#entries--;
-      if (this.#duplicates > 0 && hasHash(segment, hash)) this.#duplicates--;
-      return;
+      const { entries } = segment;
+      for (let place = 0; place < entries.length; place += 2) {
+        if (entries[place + 1] !== stored) continue;
+        const tag = entries[place];
+        removeAt(segment, place);
+        this.#entries--;
+        // For want of the key, an equal tag counts as the same key.
+        if (this.#duplicates > 0 && entries[placeOfTag(segment, tag)] === tag) this.#duplicates--;
+        return;
+      }
     }
   }
 
@@ -132,93 +174,57 @@ export class SlotIndex {
   }
 
   #makeRoom(segment: Segment): void {
-    const places = segment.mask + 1;
-    if (places < MOST_PLACES || segment.depth >= MOST_DEPTH) enlarge(segment);
-    else this.#split(segment);
+    const { homes, depth } = segment;
+    const isEarly = 2 ** depth < this.#expectedSegments;
+    const isLarge = homes >= this.#mostHomes;
+    if ((isEarly || isLarge) && this.#maySplit(depth + 1)) return this.#split(segment);
+    const grown = Math.ceil(homes * GROWTH);
+    if (isLarge) return this.#rebuild(segment, grown);
+    // Not to the expected size at once: few keys may come.
+    const expected = Math.min(this.#expectedHomes, 8 * homes);
+    this.#rebuild(segment, Math.min(this.#mostHomes, Math.max(grown, expected)));
+  }
+
+  /** Whether a segment may get this depth: not where equal hashes are to blame, and only the directory would grow. */
+  #maySplit(depth: number): boolean {
+    const segments = 2 ** depth;
+    return segments <= Math.max(this.#directory.length, this.#expectedSegments) ||
+      segments * this.#mostHomes <= 16 * this.#entries;
+  }
+
+  #rebuild(segment: Segment, homes: number): void {
+    const copy = copyOf(segment, { end: segment.entries.length, homes, depth: segment.depth });
+    this.#directory.fill(copy, ...this.#spanOf(segment));
   }
 
   #split(segment: Segment): void {
     if (segment.depth === 32 - this.#shift) this.#doubleDirectory();
     const depth = segment.depth + 1;
-    const low = newSegment(segment.mask + 1, depth);
-    const high = newSegment(segment.mask + 1, depth);
-    eachEntry(
-      segment,
-      (hash, stored) => append((hash << segment.depth) >>> 31 === 0 ? low : high, hash, stored),
-    );
+    const { place, count } = firstOfLowerHalf(segment);
+    const high = copyOf(segment, { end: place, homes: this.#homesFor(count), depth });
+    const low = copyOf(segment, {
+      from: place,
+      end: segment.entries.length,
+      homes: this.#homesFor(segment.used - count),
+      depth,
+    });
+    const [first, end] = this.#spanOf(segment);
+    this.#directory.fill(low, first, (first + end) / 2);
+    this.#directory.fill(high, (first + end) / 2, end);
+  }
+
+  #homesFor(entries: number): number {
+    return Math.max(this.#firstHomes, Math.ceil(entries / SPLIT_LOAD));
+  }
+
+  /** Where a segment stands in the directory: the first place, and the one behind the last. */
+  #spanOf(segment: Segment): [first: number, end: number] {
     const first = this.#directory.indexOf(segment);
-    const span = 2 ** (32 - this.#shift - segment.depth);
-    this.#directory.fill(low, first, first + span / 2);
-    this.#directory.fill(high, first + span / 2, first + span);
+    return [first, first + 2 ** (32 - this.#shift - segment.depth)];
   }
 
   #doubleDirectory(): void {
     this.#directory = this.#directory.flatMap((segment) => [segment, segment]);
     this.#shift--;
   }
-}
-
-function newSegment(places: number, depth: number): Segment {
-  return { entries: new Uint32Array(2 * places), mask: places - 1, used: 0, depth };
-}
-
-function placeOf({ entries, mask }: Segment, hash: number, slot: number): number {
-  for (let place = hash & mask;; place = (place + 1) & mask) {
-    const stored = entries[2 * place + 1];
-    if (stored === 0) return -1;
-    if (stored === slot + 1) return place;
-  }
-}
-
-function placeOfSlot({ entries, mask }: Segment, slot: number): number {
-  for (let place = 0; place <= mask; place++) {
-    if (entries[2 * place + 1] === slot + 1) return place;
-  }
-  return -1;
-}
-
-/** Whether a hash has an entry: for want of the key, that counts as the same key. */
-function hasHash({ entries, mask }: Segment, hash: number): boolean {
-  for (let place = hash & mask; entries[2 * place + 1] !== 0; place = (place + 1) & mask) {
-    if (entries[2 * place] === hash) return true;
-  }
-  return false;
-}
-
-/** Empties a place and moves later entries up, so that every probe still ends at the first empty place. */
-function closeGap({ entries, mask }: Segment, gap: number): void {
-  for (let place = (gap + 1) & mask; entries[2 * place + 1] !== 0; place = (place + 1) & mask) {
-    const home = entries[2 * place] & mask;
-    if (((place - home) & mask) < ((place - gap) & mask)) continue;
-    entries[2 * gap] = entries[2 * place];
-    entries[2 * gap + 1] = entries[2 * place + 1];
-    gap = place;
-  }
-  entries[2 * gap + 1] = 0;
-}
-
-/** Visits all entries so that entries of equal hash keep their order: from behind an empty place, once around. */
-function eachEntry({ entries, mask }: Segment, visit: (hash: number, stored: number) => void): void {
-  let start = 0;
-  while (entries[2 * start + 1] !== 0) start++;
-  for (let step = 1; step <= mask; step++) {
-    const place = (start + step) & mask;
-    if (entries[2 * place + 1] !== 0) visit(entries[2 * place], entries[2 * place + 1]);
-  }
-}
-
-function append(segment: Segment, hash: number, stored: number): void {
-  const { entries, mask } = segment;
-  let place = hash & mask;
-  while (entries[2 * place + 1] !== 0) place = (place + 1) & mask;
-  entries[2 * place] = hash;
-  entries[2 * place + 1] = stored;
-  segment.used++;
-}
-
-function enlarge(segment: Segment): void {
-  const larger = newSegment(2 * (segment.mask + 1), segment.depth);
-  eachEntry(segment, (hash, stored) => append(larger, hash, stored));
-  segment.entries = larger.entries;
-  segment.mask = larger.mask;
 }

@@ -39,6 +39,7 @@ export function slotForPut(shard: Shard, allocator: SlotAllocator, key: Uint8Arr
 export function putSlot(shard: Shard, slot: number, record: Uint8Array): number {
   const meta = bumpMeta(shard.metas.get(slot), OCCUPIED);
   applyEvent(shard, slot, meta, eventBytes(record), 0);
+  shard.settle();
   return meta;
 }
 

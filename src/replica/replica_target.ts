@@ -33,7 +33,7 @@ export type SyncPolicy = "none" | "batch" | number;
 /** Slots that a leader can make a shard hold: a count over it is damage, not data. */
 export const MOST_SLOTS = 2 ** 28;
 /** Bytes of a shard's slots, likewise; a resident shard lies in memory. */
-export const MOST_SHARD_BYTES = { resident: 2 ** 34, positional: 2 ** 40 };
+export const MOST_SHARD_BYTES = { resident: 2 ** 34, positional: 2 ** 40, mapped: 2 ** 40 };
 
 /** What a target is made with. */
 export interface ReplicaTargetOptions {
@@ -126,6 +126,8 @@ export class ReplicaTarget implements ReplicationTarget {
     this.flush(id);
     await this.#directory!.grow(id, leader.slotCount, true);
     requireCurrent(steps);
+    const shard = this.#shard(id);
+    if (shard.isEmpty) shard.index.expect(leader.slotCount);
   }
 
   async #beginWhole(id: number, steps: Steps): Promise<void> {
@@ -176,8 +178,10 @@ export class ReplicaTarget implements ReplicationTarget {
   }
 
   flush(id: number): void {
+    const shard = this.#shard(id);
+    shard.settle();
     try {
-      this.#shard(id).file.flush();
+      shard.file.flush();
     } catch (error) {
       throw wrapStorageError(error, "write", this.#directory!.shardPath(id, FileName.data));
     }

@@ -27,7 +27,8 @@ export interface ReplicationTarget {
   /** Makes room for slots. Rejects with StorageError. */
   grow(shard: number, slotCount: number): Promise<void>;
   /**
-   * Applies a batch, whose slots have room, in memory. Returns how many events changed something.
+   * Applies a batch, whose slots have room, in memory. Returns how many events changed something. The events must
+   * stay as they are until `flush`, which comes after the Ack, where that need not wait for the disk.
    * Throws DivergedError where the leader contradicts the copy too much.
    */
   apply(shard: number, events: SlotEvents, source: EventSource): number;

@@ -131,7 +131,7 @@ describe.each(STORAGE_KINDS)("applying to a %s file", (kind) => {
     expect(slotOnDisk(disk, 1)).toEqual(occupiedBytes(packMeta(7, OCCUPIED), keyOf("key"), valueOf("val")));
     expect(slotOnDisk(disk, 0)).toEqual(new Uint8Array(16).fill(0xff));
     expect(slotOnDisk(disk, 2)).toEqual(new Uint8Array(16).fill(0xff));
-    expect(disk.writes).toEqual([{ position: 4096 + 16, length: 16 }]);
+    if (kind !== "mapped") expect(disk.writes).toEqual([{ position: 4096 + 16, length: 16 }]);
   });
 
   test.each([["a delete", { key: "key" }, "1e000000"], ["a reset", {}, "1c000000"]])(
@@ -142,7 +142,7 @@ describe.each(STORAGE_KINDS)("applying to a %s file", (kind) => {
       const old = slotOnDisk(disk, 1);
       disk.writes = [];
       apply(shard, [{ slot: 1, version: 7, ...event }]);
-      expect(disk.writes).toEqual([{ position: 4096 + 16, length: 4 }]);
+      if (kind !== "mapped") expect(disk.writes).toEqual([{ position: 4096 + 16, length: 4 }]);
       old.set(head.match(/../g)!.map((pair) => parseInt(pair, 16)));
       expect(slotOnDisk(disk, 1)).toEqual(old);
       expect(get(shard, "key")).toBeUndefined();
@@ -158,13 +158,16 @@ describe.each(STORAGE_KINDS)("applying to a %s file", (kind) => {
     expect([get(shard, "a"), slotWords(shard, 0)]).toEqual([undefined, "deleted 2"]);
   });
 
-  test("in the file, the delete of a moved key's old slot goes before its new one", () => {
-    const { shard, disk } = makeShard(8, { kind });
-    apply(shard, [{ slot: 5, version: 1, key: "a", value: "1" }]);
-    disk.writes = [];
-    apply(shard, [{ slot: 2, version: 1, key: "a", value: "2" }, { slot: 5, version: 2, key: "a" }]);
-    expect(disk.writes.map(({ position }) => position)).toEqual([4096 + 5 * 16, 4096 + 2 * 16]);
-  });
+  // mapped_test.ts shows it of a mapped file, whose stores nobody counts.
+  if (kind !== "mapped") {
+    test("in the file, the delete of a moved key's old slot goes before its new one", () => {
+      const { shard, disk } = makeShard(8, { kind });
+      apply(shard, [{ slot: 5, version: 1, key: "a", value: "1" }]);
+      disk.writes = [];
+      apply(shard, [{ slot: 2, version: 1, key: "a", value: "2" }, { slot: 5, version: 2, key: "a" }]);
+      expect(disk.writes.map(({ position }) => position)).toEqual([4096 + 5 * 16, 4096 + 2 * 16]);
+    });
+  }
 
   test("stale cleanup: another key takes a slot, and the key that was there is gone", () => {
     const { shard } = makeShard(2, { kind });
@@ -240,7 +243,7 @@ describe.each(STORAGE_KINDS)("applying to a %s file", (kind) => {
     expect([equals("a", "1"), equals("a", "2"), equals("b", "1")]).toEqual([true, false, false]);
     damage(disk, 0, 4, 1);
     // A file in memory was checked once; the other is checked whenever it is read.
-    expect(equals("a", "1")).toBe(kind === "resident");
+    expect(equals("a", "1")).toBe(kind !== "positional");
   });
 });
 

@@ -25,9 +25,13 @@ const HASHES: Record<string, (key: number) => number> = {
   few: (key) => Math.imul(key % 13 + 1, 0x9e37_79b1) >>> 0,
   "equal at the top": (key) => (0xabcd_0000 | key) >>> 0,
   "equal at the bottom": (key) => Math.imul(key, 0x0001_0000) >>> 0,
-  "at the end of a table": (key) => (0xffff_fff0 | (key & 15)) >>> 0,
+  "all of the first home": (key) => (0xffff_ffe0 | (key & 31)) >>> 0,
+  "all of the last home": (key) => key & 31,
   equal: () => 0xffff_ffff,
+  zero: () => 0,
 };
+/** Homes of the largest segment: few, so that a few entries already split it again and again; and those of the product. */
+const SIZES: Record<string, number | undefined> = { "of 16 homes": 16, "as in use": undefined };
 
 /** The index beside what it should say: of each key the slots that hold it, the one that is served first. */
 class Checked {
@@ -36,17 +40,42 @@ class Checked {
   readonly index: SlotIndex;
   readonly #hash: (key: number) => number;
 
-  constructor(hash: (key: number) => number) {
+  constructor(hash: (key: number) => number, mostHomes?: number) {
     this.#hash = hash;
     this.index = new SlotIndex({
       slotHasKey: (slot, bytes, at) => this.slotKeys.get(slot) === (bytes[at] | bytes[at + 1] << 8),
-    });
+    }, mostHomes);
   }
 
   insert(slot: number, key: number): void {
+    this.#note(slot, key);
+    this.index.insert(this.#hash(key), slot, bytesOfKey(key), AT);
+  }
+
+  insertBatch(pairs: [slot: number, key: number][]): void {
+    for (const [slot, key] of pairs) this.#note(slot, key);
+    const bytes = Uint8Array.from(pairs.flatMap(([, key]) => [...bytesOfKey(key)]));
+    this.index.insertBatch(
+      // Longer than the batch, as in use.
+      Uint32Array.from([...pairs.map(([, key]) => this.#hash(key)), 0]),
+      Uint32Array.from([...pairs.map(([slot]) => slot), 0]),
+      Uint32Array.from([...pairs.map((_, i) => 3 * i + AT), 0]),
+      pairs.length,
+      bytes,
+    );
+  }
+
+  #note(slot: number, key: number): void {
     this.slotKeys.set(slot, key);
     this.slotsOf.set(key, [slot, ...this.slotsOf.get(key) ?? []]);
-    this.index.insert(this.#hash(key), slot, bytesOfKey(key), AT);
+  }
+
+  /** Removes a slot by its number alone. The key is to have a hash of its own. */
+  removeSlot(slot: number): void {
+    const key = this.slotKeys.get(slot)!;
+    this.slotsOf.set(key, this.slotsOf.get(key)!.filter((other) => other !== slot));
+    this.slotKeys.delete(slot);
+    this.index.removeSlot(slot);
   }
 
   remove(slot: number): boolean {
@@ -146,23 +175,34 @@ describe("SlotIndex", () => {
     expect([checked.find(2), checked.index.keys]).toEqual([-1, 1]);
   });
 
-  test.each(Object.keys(HASHES))("behaves as a map of lists does, hashes: %s", (hashes) => {
-    const step = fc.tuple(fc.constantFrom("insert", "insert", "remove", "promote"), fc.nat(150), fc.nat(40));
+  const cases = Object.keys(HASHES).flatMap((hashes) => (
+    Object.keys(SIZES).map((size): [string, string] => [hashes, size])
+  ));
+  test.each(cases)("behaves as a map of lists does, hashes: %s, segments %s", (hashes, size) => {
+    const kinds = fc.constantFrom("insert", "insert", "batch", "remove", "promote");
+    const step = fc.tuple(kinds, fc.nat(150), fc.nat(40));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 250, size: "max" }), (steps) => {
-        const checked = new Checked(HASHES[hashes]);
+        const checked = new Checked(HASHES[hashes], SIZES[size]);
         for (const [kind, slot, key] of steps) {
-          if (!checked.slotKeys.has(slot)) {
+          if (kind === "batch") insertFew(checked, slot, key);
+          else if (!checked.slotKeys.has(slot)) {
             if (kind === "insert") checked.insert(slot, key);
           } else if (kind === "promote") checked.promote(slot);
           else expect(checked.remove(slot)).toBe(true);
           expect(checked.difference([key])).toBeUndefined();
         }
-        expect(checked.difference(Array(41).keys())).toBeUndefined();
+        expect(checked.difference(Array(50).keys())).toBeUndefined();
       }),
-      { numRuns: 60, seed: 1 },
+      { numRuns: 30, seed: 1 },
     );
   });
+
+  /** A batch of slots that are free, from this one on: every third with the key, the others with neighbours. */
+  function insertFew(checked: Checked, slot: number, key: number): void {
+    const slots = Array.from({ length: 9 }, (_, i) => slot + i).filter((each) => !checked.slotKeys.has(each));
+    checked.insertBatch(slots.map((each, i) => [each, key + i % 3]));
+  }
 
   test("does so with tens of thousands of entries, over many splits, filled and emptied", () => {
     const next = random(7);
@@ -179,6 +219,48 @@ describe("SlotIndex", () => {
     expect(checked.index.bytes).toBeGreaterThan(8 * 4096 * 4);
     for (const slot of [...checked.slotKeys.keys()]) expect(checked.remove(slot)).toBe(true);
     expect(checked.difference(Array(20_000).keys())).toBeUndefined();
+  });
+
+  test("a batch does what its insertions one after the other do, over many splits, and with any expectation", () => {
+    for (const expected of [0, 1, 3000, 40_000, 1e9]) {
+      const checked = new Checked(HASHES.spread, 256);
+      checked.index.expect(expected);
+      const next = random(3);
+      for (let slot = 0; slot < 40_000; slot += 1000) {
+        checked.insertBatch(Array.from({ length: 1000 }, (_, i) => [slot + i, next() % 30_000]));
+      }
+      expect(checked.difference(Array(30_000).keys())).toBeUndefined();
+    }
+  });
+
+  test("takes 9 to 11.2 bytes per key, at any number of keys", () => {
+    const index = new SlotIndex({ slotHasKey: () => false });
+    const perKey = [];
+    for (let slot = 0; slot < 400_000; slot++) {
+      index.insert(HASHES.spread(slot), slot, bytesOfKey(0), AT);
+      if (slot > 5000 && slot % 1000 === 0) perKey.push(index.bytes / (slot + 1));
+    }
+    expect(Math.min(...perKey)).toBeGreaterThan(9);
+    expect(Math.max(...perKey)).toBeLessThan(11.2);
+  });
+
+  test("an expectation takes no memory before the keys come, and at most 10 bytes per key when they came", () => {
+    const index = new SlotIndex({ slotHasKey: () => false });
+    index.expect(300_000);
+    expect(index.bytes).toBeLessThan(1000);
+    for (let slot = 0; slot < 300_000; slot++) index.insert(HASHES.spread(slot), slot, bytesOfKey(0), AT);
+    expect(index.bytes / 300_000).toBeLessThan(10);
+    const few = new SlotIndex({ slotHasKey: () => false });
+    few.expect(10_000_000);
+    for (let slot = 0; slot < 100_000; slot++) few.insert(HASHES.spread(slot), slot, bytesOfKey(0), AT);
+    expect(few.bytes / 100_000).toBeLessThan(100);
+  });
+
+  test("removeSlot where slots fill many segments", () => {
+    const checked = new Checked(HASHES.spread, 16);
+    for (let slot = 0; slot < 500; slot++) checked.insert(slot, slot % 400);
+    for (let slot = 0; slot < 500; slot += 3) checked.removeSlot(slot);
+    expect(checked.difference(Array(400).keys())).toBeUndefined();
   });
 
   test("keeps the order of equal keys when their segment grows and splits", () => {
@@ -204,4 +286,14 @@ describe("SlotIndex", () => {
     for (let slot = 0; slot < 3300; slot += 2) checked.remove(slot);
     expect(checked.difference([0, 1, 1700, 1701, 3298, 3299])).toBeUndefined();
   });
+
+  test.each(Object.keys(HASHES))(
+    "needs memory by the number of keys, whatever their hashes: %s",
+    (hashes) => {
+      const checked = new Checked(HASHES[hashes], 64);
+      checked.insertBatch(Array.from({ length: 3000 }, (_, slot) => [slot, slot]));
+      expect(checked.index.bytes / 3000).toBeLessThan(40);
+      expect(checked.difference(Array(3001).keys())).toBeUndefined();
+    },
+  );
 });
