@@ -115,7 +115,7 @@ export class Shard implements KeySource {
   /** See {@link KeySource}. */
   slotHasKey(slot: number, bytes: Uint8Array, at: number): boolean {
     const offset = this.file.at(slot) + SLOT_HEADER_BYTES;
-    if (equalBytes(this.file.window, offset, bytes, at, this.keyLength)) return true;
+    if (holdsBytes(this.file.view, offset, bytes, at, this.keyLength)) return true;
     // The hash fits and the key does not: two keys of one hash are far rarer than a key that went bad on disk.
     if (!this.file.inMemory && !this.crcMatches(slot)) this.#badSlot = slot;
     return false;
@@ -228,6 +228,19 @@ function equalViews(a: DataView, aAt: number, b: DataView, bAt: number, length: 
   }
   for (; i < length; i++) {
     if (a.getUint8(aAt + i) !== b.getUint8(bAt + i)) return false;
+  }
+  return true;
+}
+
+/** Whether a view holds these bytes: words on the one side, as the other side's alignment is anybody's. */
+function holdsBytes(view: DataView, offset: number, bytes: Uint8Array, at: number, length: number): boolean {
+  let i = 0;
+  for (const last = length - 4; i <= last; i += 4) {
+    const word = bytes[at + i] | bytes[at + i + 1] << 8 | bytes[at + i + 2] << 16 | bytes[at + i + 3] << 24;
+    if (view.getInt32(offset + i, true) !== word) return false;
+  }
+  for (; i < length; i++) {
+    if (view.getUint8(offset + i) !== bytes[at + i]) return false;
   }
   return true;
 }

@@ -28,7 +28,7 @@ export interface KeySource {
 }
 
 const FIRST_HOMES = 64;
-/** Homes of the largest segment: to copy it takes 0.1 ms. */
+/** Homes of the largest segment, in 14 bits: to copy it takes 0.1 ms. */
 const MOST_HOMES = 16_383;
 /** A segment that is full grows by this factor. */
 const GROWTH = 1.2;
@@ -37,7 +37,12 @@ const SPLIT_LOAD = 0.74;
 /** How full segments are with the keys that were expected: they differ by a few percent, and none should be full. */
 const EXPECTED_LOAD = 0.85;
 
-/** See the head of this file. */
+/**
+ * See the head of this file.
+ *
+ * Measured with a million keys of 8 bytes on two busy cores, ns per key in Deno / Bun: `insertBatch` of 256 with the
+ * number expected 54 / 52, without 114 / 106, `insert` 126 / 127; `find` waits twice for memory, 107 / 110.
+ */
 export class SlotIndex {
   readonly #keys: KeySource;
   readonly #firstHomes: number;
@@ -124,7 +129,8 @@ export class SlotIndex {
     bytes: Uint8Array,
   ): void {
     this.prefetch(hashes, count);
-    for (let i = 0; i < count; i++) this.insert(hashes[i], slots[i], bytes, keyAts[i]);
+    // `| 0`: read as signed words, which both engines pass on as they are.
+    for (let i = 0; i < count; i++) this.insert(hashes[i] | 0, slots[i] | 0, bytes, keyAts[i]);
   }
 
   /**
@@ -134,8 +140,9 @@ export class SlotIndex {
   prefetch(hashes: Uint32Array, count: number): void {
     let touched = 0;
     for (let i = 0; i < count; i++) {
-      const segment = this.#directory[hashes[i] >>> this.#shift];
-      touched ^= segment.entries[homeOf(segment, tagOf(hashes[i]))];
+      const hash = hashes[i] | 0;
+      const segment = this.#directory[hash >>> this.#shift];
+      touched ^= segment.entries[homeOf(segment, tagOf(hash))];
     }
     this.#touched = touched;
   }
@@ -192,6 +199,7 @@ export class SlotIndex {
       segments * this.#mostHomes <= 16 * this.#entries;
   }
 
+  /** Puts a copy with so many homes in a segment's place; its last place is empty again. */
   #rebuild(segment: Segment, homes: number): void {
     const copy = copyOf(segment, { end: segment.entries.length, homes, depth: segment.depth });
     this.#directory.fill(copy, ...this.#spanOf(segment));

@@ -4,6 +4,7 @@ import { iterateShard } from "./entries.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { versionOf } from "./meta.ts";
 import { hashKey, shardOfHashedKey } from "./routing.ts";
+import { CopyInto } from "./copy_into.ts";
 import type { Shard } from "./shard.ts";
 
 /** What a lookup found. */
@@ -29,6 +30,7 @@ export interface ReadOptions {
 /** All shards of a directory, and the reads over them. */
 export class Store {
   readonly #isComplete: (shard: number) => boolean;
+  readonly #into = new CopyInto();
 
   /** A store over recovered shards; `isComplete` says whether a shard ever finished a whole scan. */
   constructor(
@@ -69,8 +71,7 @@ export class Store {
       return -1;
     }
     const start = shard.file.at(this.#slot) + SLOT_HEADER_BYTES + shard.keyLength;
-    const window = shard.file.window;
-    for (let i = 0; i < length; i++) out[i] = window[start + i];
+    this.#into.copy(out, shard.file, start, length);
     return length;
   }
 
