@@ -8,6 +8,8 @@ export class TimeSlice {
   longestMs = 0;
   #limitMs: number;
   #startedAt = performance.now();
+  /** How long the step had lasted at its end. */
+  #workedMs = 0;
 
   /** A slice that is over after `limitMs` of work. */
   constructor(limitMs = 1) {
@@ -19,6 +21,11 @@ export class TimeSlice {
     this.#startedAt = performance.now();
   }
 
+  /** Goes on with the step that ended last: dozens of reads of sockets may share one turn of the event loop. */
+  goOn(): void {
+    this.#startedAt = performance.now() - this.#workedMs;
+  }
+
   /** Whether the step has lasted long enough to yield; notes how long it was. */
   get isOver(): boolean {
     const lasted = performance.now() - this.#startedAt;
@@ -28,7 +35,8 @@ export class TimeSlice {
 
   /** Ends a step: its length is noted. */
   end(): void {
-    this.longestMs = Math.max(this.longestMs, performance.now() - this.#startedAt);
+    this.#workedMs = performance.now() - this.#startedAt;
+    if (this.#workedMs > this.longestMs) this.longestMs = this.#workedMs;
   }
 
   /** Lets the event loop run, and begins the next step. */

@@ -28,6 +28,23 @@ describe("TimeSlice", () => {
     }
   });
 
+  test("counts the parts of a step together, and not what lies between", () => {
+    const parts = new TimeSlice(30);
+    for (let part = 0; part < 2; part++) {
+      parts.goOn();
+      work(20);
+      parts.end();
+    }
+    parts.goOn();
+    expect(parts.isOver).toBe(true);
+    const between = new TimeSlice(200);
+    between.begin();
+    between.end();
+    work(210);
+    between.goOn();
+    expect(between.isOver).toBe(false);
+  });
+
   test("keeps the longest step, as it was asked for", () => {
     const slice = new TimeSlice(1);
     slice.begin();

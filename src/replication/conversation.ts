@@ -172,7 +172,7 @@ export class Conversation {
   /** Runs without a pause until an effect waits, or the time slice is over. */
   async #drain(first?: () => readonly Effect[]): Promise<void> {
     const { slice } = this.shared;
-    slice.begin();
+    slice.goOn();
     if (first !== undefined) {
       const waits = this.#perform(first());
       if (waits !== undefined) await this.#pause(waits);
@@ -184,6 +184,7 @@ export class Conversation {
       if (waits !== undefined) await this.#pause(waits);
       if (slice.isOver) await this.#pause(nextTurn());
     }
+    slice.end();
     this.#isBusy = false;
     if (this.#isOver) return this.#workEnded();
     this.listener.onProgress(this.session!);

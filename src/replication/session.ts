@@ -6,7 +6,7 @@
  * (waits) no frame may be put in until its input has come.
  *
  * ```text
- * start -> greeting -- ShardInfo --> [greet, waits] -> catching-up -- SlotBatch --> [apply, waits] -> Ack
+ * start -> greeting -- ShardInfo --> [greet, waits] -> catching-up -- SlotBatch --> Ack, [apply, waits]
  *   catching-up -- CaughtUp --> settling -- 250 ms, or a frame --> [judge, waits] -> live
  *   live (protocol 1) -- 6 s without a frame --> catch-up-only
  *   any -- Error, silence, bad frame --> [end]
@@ -121,7 +121,7 @@ export class Session {
         this.#onShardInfo(frame.payload);
         break;
       case FrameType.SlotBatch:
-        this.#onBatch(frame.payload);
+        this.#onBatch(frame.payload, now);
         break;
       case FrameType.CaughtUp:
         this.#onCaughtUp(frame.payload, now);
@@ -152,17 +152,18 @@ export class Session {
   /** The last batch was applied. */
   applied(now: number): readonly Effect[] {
     this.#effects.length = 0;
-    const isLive = this.phase === "live";
-    if (isLive && this.#options.syncBatches) {
+    const { syncBatches } = this.#options;
+    if (this.phase === "catching-up") {
+      this.#effects.push({ type: "flush" });
+      if (syncBatches && ++this.#batchesSinceSync % BATCHES_PER_SYNC === 0) {
+        this.#effects.push({ type: "sync" });
+      }
+    } else if (syncBatches) {
       this.#ackIsDue = true;
       this.#effects.push({ type: "flush" }, { type: "sync" });
-      return this.#effects;
-    }
-    this.#sendAck(now);
-    this.#effects.push({ type: "flush" });
-    if (!isLive && this.#options.syncBatches && ++this.#batchesSinceSync >= BATCHES_PER_SYNC) {
-      this.#batchesSinceSync = 0;
-      this.#effects.push({ type: "sync" });
+    } else {
+      this.#sendAck(now);
+      this.#effects.push({ type: "flush" });
     }
     return this.#effects;
   }
@@ -227,18 +228,27 @@ export class Session {
     this.#effects.push({ type: "greet", info: this.info });
   }
 
-  #onBatch(payload: Uint8Array): void {
+  #onBatch(payload: Uint8Array, now: number): void {
     if (this.#decoder === undefined) {
       throw new ProtocolError("Cannot accept SlotBatch in phase greeting: ShardInfo comes first");
     }
     const events = this.#decoder.decode(payload, this.#options);
     const highestSlot = this.#requireKnownSlots(events);
-    if (this.phase === "catching-up") this.#advanceScan(events);
+    if (this.phase === "catching-up") this.#onScanned(events, now);
     this.received.batches++;
     this.received.events += events.count;
     if (this.phase !== "catching-up") this.#onStreamed(events.count, payload.length);
     if (this.phase === "catch-up-only") this.phase = "live";
     this.#effects.push({ type: "apply", events, highestSlot, source: this.#source() });
+  }
+
+  /**
+   * The Ack goes out before the batch is applied: a leader waits for it before it looks for the next one, and does
+   * that now while we work. It promises nothing, as a scan that does not end begins anew.
+   */
+  #onScanned(events: SlotEvents, now: number): void {
+    this.#advanceScan(events);
+    this.#sendAck(now);
   }
 
   /** Slots of a scan ascend: asked of a whole batch before any of it is applied. */

@@ -1,4 +1,17 @@
-/** TCP through node:net, which both runtimes have. */
+/**
+ * TCP through node:net, which both runtimes have.
+ *
+ * Native sockets were measured against it, for a client that only answers 9 KB batches with Acks (CPU of the process
+ * per Ack, least of seven rounds with client and leader on one core; k Acks/s, median):
+ * - Deno 2.9.6: node:net 10.1 us, 53 k/s; `Deno.connect` 11.3 us, 48 k/s. Each read of it is a promise and a poll,
+ *   where node:net sends at once and reads on until there is nothing more.
+ * - Bun 1.4.5: node:net 12.3 us, 44 k/s; `Bun.connect` 10.6 us, 50 k/s. It gives no socket before it is connected: an
+ *   attempt at a silent address cannot be given up, and keeps the process alive for as long as the kernel tries. Too
+ *   much for 2 us of a batch.
+ *
+ * To spin instead of sleeping between batches bought nothing either, nor did another way to copy what is written. The
+ * listening side waits for Acks most of the time: it has nothing to gain.
+ */
 
 import * as net from "node:net";
 import { asError, errorCode, errorWithCode } from "../error_code.ts";

@@ -39,7 +39,7 @@ const TABLE: [frame: string, bytes: Uint8Array, expected: (phase: SessionPhase) 
   ["SlotBatch", batch([put(3)]), (phase) =>
     ({
       greeting: "ProtocolError: Cannot accept SlotBatch in phase greeting: ShardInfo comes first",
-      "catching-up": "apply 1 scan -> catching-up",
+      "catching-up": "send Ack, apply 1 scan -> catching-up",
       // The link asks mustJudgeFirst before it hands this one in.
       settling: "apply 1 stream -> settling",
       live: "apply 1 stream -> live",
@@ -83,11 +83,11 @@ describe("the order of a session", () => {
     }
   });
 
-  test("acknowledges every batch, with the figures of the store, before the file write", () => {
+  test("acknowledges every batch of a scan, with the figures of the store, before it is applied", () => {
     const talk = talkIn("catching-up");
     for (let slot = 0; slot < 3; slot++) {
-      expect(talk.frame(batch([put(slot)]))).toBe("apply 1 scan");
-      expect(talk.said(talk.session.applied(talk.now))).toBe("send Ack, flush");
+      expect(talk.frame(batch([put(slot)]))).toBe("send Ack, apply 1 scan");
+      expect(talk.said(talk.session.applied(talk.now))).toBe("flush");
     }
     const acks = talk.effects.filter((effect) => effect.type === "send");
     expect(acks[2].frame).toEqual(encodeAck({ shard: 0, applied: 7, maxVersion: 9 }));
@@ -97,10 +97,10 @@ describe("the order of a session", () => {
   test("acknowledges an empty batch, which moves nothing", () => {
     const talk = talkIn("catching-up");
     talk.frame(batch([put(9)]));
-    expect(talk.frame(batch([]))).toBe("apply 0 scan");
+    expect(talk.frame(batch([]))).toBe("send Ack, apply 0 scan");
     expect(talk.session.scanPosition).toBe(10);
-    expect(talk.said(talk.session.applied(talk.now))).toBe("send Ack, flush");
-    const applied = talk.effects.at(-3)!;
+    expect(talk.said(talk.session.applied(talk.now))).toBe("flush");
+    const applied = talk.effects.at(-2)!;
     expect(applied.type === "apply" && applied.highestSlot).toBe(-1);
   });
 
@@ -118,8 +118,8 @@ describe("the order of a session", () => {
       if (slot < 60) talk.frame(batch([put(slot)]));
       return talk.said(talk.session.applied(talk.now));
     });
-    expect(said.flatMap((effects, i) => effects === "send Ack, flush, sync" ? [i] : [])).toEqual([63, 127]);
-    expect(said.filter((effects) => effects === "send Ack, flush")).toHaveLength(128);
+    expect(said.flatMap((effects, i) => effects === "flush, sync" ? [i] : [])).toEqual([63, 127]);
+    expect(said.filter((effects) => effects === "flush")).toHaveLength(128);
     talk.caughtUp();
     expect(talk.wait()).toEqual([250, "sync"]);
     expect(talk.said(talk.session.synced(talk.now))).toBe("judge");
@@ -140,7 +140,7 @@ describe("the order of a session", () => {
 
   test("a side scan goes by versions and ends when it was judged", () => {
     const talk = talkIn("catching-up", { side: true, version: 1 });
-    expect(talk.frame(batch([put(1)]))).toBe("apply 1 side");
+    expect(talk.frame(batch([put(1)]))).toBe("send Ack, apply 1 side");
     talk.caughtUp();
     expect(talk.wait()).toEqual([250, "judge"]);
     expect(talk.said(talk.session.judged(talk.now))).toBe("end scanned");
@@ -173,7 +173,7 @@ describe("slots", () => {
     grown.session.start(0);
     grown.frame(infoFrame({ slotCount: 64 }));
     grown.session.greeted(100_000, 0);
-    expect(grown.frame(batch([put(160_000)]))).toBe("apply 1 scan");
+    expect(grown.frame(batch([put(160_000)]))).toBe("send Ack, apply 1 scan");
   });
 
   test("slots of a scan ascend, within a batch and from one to the next; the position follows", () => {
