@@ -35,6 +35,8 @@ export interface Prepared extends AsyncDisposable {
 export interface Contender {
   /** `slotcask deno`, `armdb`, `ack-only bun`, `lmdb deno`. */
   readonly name: string;
+  /** Measured in no more rounds than this, since one takes long; in all of them if not given. */
+  readonly rounds?: number;
   /** Measures once. */
   measure(round: number): Promise<Figures>;
 }

@@ -15,12 +15,13 @@ import { detectRuntime } from "./runtime/mod.ts";
 import type { Files } from "./runtime/runtime.ts";
 import type { Shape } from "./slot_events.ts";
 import type { DirectoryLock } from "./storage/dir_lock.ts";
+import { requireStorage } from "./storage/open_slot_file.ts";
 import type { StorageKind } from "./storage/slot_file.ts";
 import { wrapStorageError } from "./storage/storage_error.ts";
 
 /** Options of `openStore`. */
 export interface StoreOptions {
-  /** `resident` (default): all slots in memory. `positional`: none. */
+  /** `resident` (default): all slots in memory. `positional`: none. `mapped`: those that the system keeps there. */
   storage?: StorageKind;
   /** When writes are made durable: every so many ms (default 50), or `none`. `flush()` does it at once. */
   sync?: Exclude<SyncPolicy, "batch">;
@@ -194,19 +195,18 @@ export class OwnStore implements AsyncDisposable {
  * Opens an armdb fixed directory for writing, or creates it where a shape is given.
  *
  * Rejects with LockedError, ShapeError (it exists, with another shape), ForeignDirectoryError (there is nothing, and
- * no shape was given), DamagedDirectoryError, StorageError.
+ * no shape was given), DamagedDirectoryError, StorageError, UsageError (mapped, where this process may not map files).
  */
 export async function openStore(dir: string, shape?: Shape, options: StoreOptions = {}): Promise<OwnStore> {
   const { files, process } = detectRuntime();
+  const { storage = "resident", sync = 50 } = options;
+  requireStorage(storage, files);
   if (shape === undefined && !files.exists(dir)) throw nothingThere(dir);
   const lock = lockForWriting(files, dir, process.pid);
   try {
-    const directory = await openOrCreate(files, dir, shape, {
-      storage: options.storage ?? "resident",
-      pid: process.pid,
-    });
+    const directory = await openOrCreate(files, dir, shape, { storage, pid: process.pid });
     await requireShape(directory, shape);
-    return new OwnStore(directory, lock, options.sync ?? 50);
+    return new OwnStore(directory, lock, sync);
   } catch (error) {
     lock.release();
     throw error;

@@ -17,6 +17,7 @@ import { follow } from "../src/replica/follow.ts";
 import { detectRuntime } from "../src/runtime/mod.ts";
 import { isLocked } from "../src/storage/dir_lock.ts";
 import { STORAGE_KINDS } from "../src/storage/slot_file.ts";
+import "./harness/load_maps.ts";
 import { until } from "./harness/until.ts";
 
 const { files } = detectRuntime();

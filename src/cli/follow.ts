@@ -25,7 +25,9 @@ LEADER is host:port, [v6]:port, :port (this machine) or armdb://host:port.
   --dir DIR                     the replica's directory, made if need be (./replica)
   --until-caught-up             end with 0 once every shard has caught up
   --timeout DURATION            with --until-caught-up: end with 1 after so long (60s)
-  --storage resident|positional all slots in memory, or none (resident)
+  --storage resident|positional|mapped
+                                all slots in memory, none, or those that the system keeps there; mapped
+                                needs Linux and, under Deno, --allow-ffi (resident)
   --sync none|DURATION|batch    when data is made durable (50ms)
   --protocol auto|1|2           the protocol version (auto)
   --nudge DURATION|off          idle time after which a leader of protocol 2 is nudged (2ms)

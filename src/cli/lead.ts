@@ -18,7 +18,9 @@ Usage: slotcask lead DIR --listen HOST:PORT [flags]
 
   --listen HOST:PORT            where to listen: [v6]:PORT and :PORT (this machine only) are fine, too;
                                 port 0 takes a free port, which the first line names
-  --storage resident|positional all slots in memory, or none (resident)
+  --storage resident|positional|mapped
+                                all slots in memory, none, or those that the system keeps there; mapped
+                                needs Linux and, under Deno, --allow-ffi (resident)
   --log text|json               the format of log lines (text)
   --help                        this text
 

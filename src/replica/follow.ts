@@ -2,6 +2,7 @@ import { parseAddress } from "../address.ts";
 import { type FollowOptions, resolveFollowOptions } from "./follow_options.ts";
 import { Follower } from "./follower.ts";
 import { detectRuntime } from "../runtime/mod.ts";
+import { requireStorage } from "../storage/open_slot_file.ts";
 
 /**
  * Follows a leader into a directory.
@@ -15,5 +16,8 @@ import { detectRuntime } from "../runtime/mod.ts";
  */
 export async function follow(leader: string, options: FollowOptions = {}): Promise<Follower> {
   const address = parseAddress(leader);
-  return await Follower.start(detectRuntime(), address, resolveFollowOptions(options));
+  const runtime = detectRuntime();
+  const resolved = resolveFollowOptions(options);
+  requireStorage(resolved.storage, runtime.files);
+  return await Follower.start(runtime, address, resolved);
 }

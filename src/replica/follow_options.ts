@@ -17,7 +17,7 @@ export type FollowerEvent =
 export interface FollowOptions {
   /** The replica's directory; made if need be. Default `./replica`. */
   dir?: string;
-  /** `resident` (default): all slots in memory. `positional`: none. */
+  /** `resident` (default): all slots in memory. `positional`: none. `mapped`: those that the system keeps there. */
   storage?: StorageKind;
   /** When data is made durable: every so many ms (default 50), before each Ack (`batch`), or `none`. */
   sync?: SyncPolicy;

@@ -3,6 +3,7 @@
 import process from "node:process";
 import { flock, FlockMode } from "./flock_bun.ts";
 import { closeFile, nodeFiles, once, openFile, unlessMissing } from "./files_node.ts";
+import { bunMaps } from "./mmap_bun.ts";
 import { nodeNetwork } from "./network_node.ts";
 import { nodeProcess } from "./process_node.ts";
 import type { FileLock, Runtime } from "./runtime.ts";
@@ -17,7 +18,7 @@ export function bunRuntime(bun: BunNamespace): Runtime {
   return {
     name: "bun",
     version: bun.version,
-    files: nodeFiles({ lock, isLocked }),
+    files: nodeFiles({ lock, isLocked, ...bunMaps() }),
     network: nodeNetwork(),
     process: nodeProcess((name) => process.env[name]),
   };

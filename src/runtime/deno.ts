@@ -2,6 +2,7 @@
 
 import { asError, errorWithCode } from "../error_code.ts";
 import { closeFile, nodeFiles, once, openFile, unlessMissing } from "./files_node.ts";
+import { type DenoFfi, denoMaps } from "./mmap_deno.ts";
 import { nodeNetwork } from "./network_node.ts";
 import { nodeProcess } from "./process_node.ts";
 import type { Address, FileDescriptor, FileLock, Runtime } from "./runtime.ts";
@@ -17,7 +18,7 @@ interface DenoFile {
 type DenoPermission = { name: "env"; variable: string } | { name: "net"; host: string };
 
 /** The part of the global `Deno` that is used here. */
-export interface DenoNamespace {
+export interface DenoNamespace extends Partial<DenoFfi> {
   version: { deno: string };
   env: { get(name: string): string | undefined };
   openSync(path: string, options: { read: boolean; write?: boolean; create?: boolean }): DenoFile;
@@ -32,7 +33,11 @@ export function denoRuntime(deno: DenoNamespace): Runtime {
   return {
     name: "deno",
     version: deno.version.deno,
-    files: nodeFiles({ lock: (path) => lock(deno, path), isLocked: (path) => isLocked(deno, path) }),
+    files: nodeFiles({
+      lock: (path) => lock(deno, path),
+      isLocked: (path) => isLocked(deno, path),
+      ...denoMaps(deno),
+    }),
     network: nodeNetwork({ permit: (address, use) => permit(deno, address, use) }),
     process: nodeProcess((name) => env(deno, name)),
   };

@@ -1,4 +1,4 @@
-/** Files and directories through node:fs, which both runtimes have; the lock is each runtime's own. */
+/** Files and directories through node:fs, which both runtimes have; locks and maps are each runtime's own. */
 
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { transferAll } from "./transfer.ts";
 import type { FileDescriptor, Files } from "./runtime.ts";
 
 /** What node:fs does not have. */
-export type Locks = Pick<Files, "lock" | "isLocked">;
+export type NativeFiles = Pick<Files, "lock" | "isLocked" | "loadMaps" | "map" | "allocate" | "readAhead">;
 
 const { O_CREAT, O_RDONLY, O_RDWR } = fs.constants;
 const OPEN_FLAGS = { read: O_RDONLY, write: O_RDWR, create: O_RDWR | O_CREAT };
@@ -23,9 +23,9 @@ export function closeFile(file: FileDescriptor): void {
   fs.closeSync(file);
 }
 
-/** Files over node:fs, with the locks of the runtime. */
-export function nodeFiles(locks: Locks): Files {
-  return { ...openFiles, ...paths, ...locks };
+/** Files over node:fs, with the locks and the maps of the runtime. */
+export function nodeFiles(native: NativeFiles): Files {
+  return { ...openFiles, ...paths, ...native };
 }
 
 const openFiles = {

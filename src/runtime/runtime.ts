@@ -48,6 +48,29 @@ export interface Files {
   lock(path: string): FileLock | undefined;
   /** Whether somebody holds {@link lock} on a file; neither makes nor changes it. A missing file is not locked. */
   isLocked(path: string): boolean;
+  /** Loads what `map`, `allocate` and `readAhead` call. Throws UsageError where this process cannot map files. */
+  loadMaps(): void;
+  /**
+   * Maps a range of an open file, which may lie beyond its end: the bytes are the file's own, and stay so until
+   * no view of them is left, whether the file is closed or not. To touch one beyond the file's end, or to write one
+   * that has no block on a full disk, kills the process (SIGBUS): see `allocate`. One that is not in memory is read
+   * alone, by the page: see `readAhead`. Throws as `loadMaps` does.
+   */
+  map(file: FileDescriptor, range: MapRange): Uint8Array<ArrayBuffer>;
+  /** Gives a range of a file its blocks, and the file at least that size; bytes that are there stay. */
+  allocate(file: FileDescriptor, position: number, length: number): void;
+  /** Has the system begin to read a range of a file into its memory. */
+  readAhead(file: FileDescriptor, position: number, length: number): void;
+}
+
+/** A range of a file, in bytes. */
+export interface MapRange {
+  /** Where it begins. */
+  position: number;
+  /** How long it is. */
+  length: number;
+  /** Whether it may be written; the file must be open for that. */
+  writable: boolean;
 }
 
 /** A held flock. */
@@ -60,7 +83,10 @@ export interface FileLock {
 
 /** What a connection tells its owner. Each is called from the event loop, never from within a call to it. */
 export interface ConnectionHandlers {
-  /** Bytes arrived; they belong to the callee only until it returns. */
+  /**
+   * Bytes arrived; they belong to the callee only until it returns. While more keep coming, dozens of calls may share
+   * one turn of the event loop (32 in Deno, 44 in Bun): who works long in each counts them together.
+   */
   onData(bytes: Uint8Array): void;
   /** All that was written has left the process's own buffer, after `write` had said false. */
   onDrain?(): void;

@@ -1,23 +1,21 @@
 import { FileBase, type SlotFile, type SlotFileOptions } from "./slot_file.ts";
+import { StagedRecords } from "./staged_records.ts";
 import { StagedRuns } from "./staged_runs.ts";
 
 const LOAD_BYTES = 256 << 10;
-/** Staging begins with this many bytes and grows with the largest batch. */
-const LEAST_STAGING_BYTES = 64 << 10;
 
 /** A slot file that keeps no record in memory but the staged ones: every other read is a pread. */
 export class PositionalFile extends FileBase implements SlotFile {
   readonly kind = "positional" as const;
   readonly inMemory = false;
   readonly loadLimit: number;
-  window: Uint8Array<ArrayBuffer>;
-  view: DataView<ArrayBuffer>;
+  window: Uint8Array;
+  view: DataView;
   readonly #record: Buffer;
   #loaded = newBuffer(0);
   #loadedFirst = 0;
   #loadedCount = 0;
-  #staging: Buffer;
-  readonly #places = new Map<number, number>();
+  readonly #records: StagedRecords;
   readonly #heads = new Map<number, number>();
   readonly #staged = new StagedRuns();
   readonly #word = newBuffer(4);
@@ -28,8 +26,7 @@ export class PositionalFile extends FileBase implements SlotFile {
     this.window = this.#record.bytes;
     this.view = this.#record.view;
     this.loadLimit = Math.max(1, Math.floor(LOAD_BYTES / options.recordBytes));
-    const records = Math.max(1, Math.floor(LEAST_STAGING_BYTES / options.recordBytes));
-    this.#staging = newBuffer(records * options.recordBytes);
+    this.#records = new StagedRecords(options.recordBytes);
   }
 
   get unsynced(): boolean {
@@ -37,9 +34,9 @@ export class PositionalFile extends FileBase implements SlotFile {
   }
 
   at(record: number): number {
-    if (this.#places.size > 0) {
-      const place = this.#places.get(record);
-      if (place !== undefined) return this.#show(this.#staging, place);
+    if (this.#records.count > 0) {
+      const place = this.#records.placeOf(record);
+      if (place >= 0) return this.#show(this.#records, place);
     }
     if (record >= this.#loadedFirst && record < this.#loadedFirst + this.#loadedCount) {
       return this.#show(this.#loaded, (record - this.#loadedFirst) * this.recordBytes);
@@ -66,27 +63,20 @@ export class PositionalFile extends FileBase implements SlotFile {
 
   stage(record: number): number {
     this.#staged.addRecord(record);
-    let place = this.#places.get(record);
-    if (place === undefined) {
-      place = this.#places.size * this.recordBytes;
-      if (place === this.#staging.bytes.length) this.#enlargeStaging();
-      this.#places.set(record, place);
-    }
-    return this.#show(this.#staging, place);
+    return this.#show(this.#records, this.#records.placeFor(record));
   }
 
   stageHead(record: number, word: number): void {
     this.#staged.addHead(record);
     this.#heads.set(record, word);
-    const place = this.#places.get(record);
-    if (place !== undefined) this.#staging.view.setUint32(place, word, true);
+    this.#records.stageWord(record, word);
   }
 
   flush(): void {
     if (this.#staged.empty) return;
     this.#loadedCount = 0;
     this.#staged.flush(this.#writeHead, this.#writeRun);
-    this.#places.clear();
+    this.#records.clear();
     this.#heads.clear();
   }
 
@@ -104,27 +94,22 @@ export class PositionalFile extends FileBase implements SlotFile {
     let record = first;
     const end = first + count;
     while (record < end) {
-      const start = this.#places.get(record)!;
+      const start = this.#records.placeOf(record);
       let records = 1;
       while (
-        record + records < end && this.#places.get(record + records) === start + records * this.recordBytes
+        record + records < end &&
+        this.#records.placeOf(record + records) === start + records * this.recordBytes
       ) records++;
-      this.writeFile(this.#staging.bytes, start, records * this.recordBytes, this.positionOf(record));
+      this.writeFile(this.#records.bytes, start, records * this.recordBytes, this.positionOf(record));
       record += records;
     }
   };
-
-  #enlargeStaging(): void {
-    const larger = newBuffer(this.#staging.bytes.length * 2);
-    larger.bytes.set(this.#staging.bytes);
-    this.#staging = larger;
-  }
 }
 
 /** Memory, as bytes and through a view. */
 interface Buffer {
-  bytes: Uint8Array<ArrayBuffer>;
-  view: DataView<ArrayBuffer>;
+  bytes: Uint8Array;
+  view: DataView;
 }
 
 function newBuffer(length: number): Buffer {

@@ -1,10 +1,10 @@
 import type { FileDescriptor, Files } from "../runtime/runtime.ts";
 
-/** How a slot file keeps its records: `mapped` has its place here and is not built yet. */
-export type StorageKind = "resident" | "positional";
+/** How a slot file keeps its records: see resident.ts, positional.ts, mapped.ts. */
+export type StorageKind = "resident" | "positional" | "mapped";
 
 /** The kinds that can be asked for. */
-export const STORAGE_KINDS: readonly StorageKind[] = ["resident", "positional"];
+export const STORAGE_KINDS: readonly StorageKind[] = ["resident", "positional", "mapped"];
 
 /**
  * Bytes at offsets: a header, then equal records. It knows nothing of what a record means.
@@ -99,6 +99,11 @@ export abstract class FileBase {
 
   protected positionOf(record: number): number {
     return this.headerBytes + record * this.recordBytes;
+  }
+
+  /** Must be called before bytes reach the file by a way other than those below. */
+  protected noteWrite(): void {
+    this.#writes++;
   }
 
   protected writeFile(bytes: Uint8Array, at: number, length: number, position: number): void {

@@ -5,6 +5,7 @@ import { crc32 } from "node:zlib";
 import { openStore } from "../../src/open_store.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { Shape } from "../../src/slot_events.ts";
+import "../harness/load_maps.ts";
 
 export const { files, process } = detectRuntime();
 

@@ -1,7 +1,10 @@
 /** One file in memory that counts what is done to it, and fails where it is told to. */
 
 import { errorWithCode } from "../../src/error_code.ts";
-import type { FileDescriptor, Files } from "../../src/runtime/runtime.ts";
+import type { FileDescriptor, Files, MapRange } from "../../src/runtime/runtime.ts";
+
+/** As long as a mapped file can become. */
+const MAPPED_BYTES = 4 << 20;
 
 /** A call that changed the file. */
 export interface FileWrite {
@@ -63,8 +66,29 @@ export class MemoryFiles implements Partial<Files> {
   }
 
   truncate(_file: FileDescriptor, size: number): void {
-    this.bytes = this.bytes.slice(0, size);
+    if (this.bytes.buffer.byteLength === MAPPED_BYTES) {
+      this.bytes.fill(0, size);
+      this.bytes = this.bytes.subarray(0, size);
+    } else this.bytes = this.bytes.slice(0, size);
     this.#reserve(size);
+  }
+
+  /** From now on the content lies in one buffer, and `bytes` are as much of it as the file is long. */
+  map(_file: FileDescriptor, { position }: MapRange): Uint8Array<ArrayBuffer> {
+    if (this.bytes.buffer.byteLength < MAPPED_BYTES) {
+      const mapped = new Uint8Array(MAPPED_BYTES);
+      mapped.set(this.bytes);
+      this.bytes = mapped.subarray(0, this.bytes.length);
+    }
+    return new Uint8Array(this.bytes.buffer, position);
+  }
+
+  loadMaps(): void {}
+
+  readAhead(): void {}
+
+  allocate(_file: FileDescriptor, position: number, length: number): void {
+    this.#reserve(position + length);
   }
 
   async sync(): Promise<void> {
@@ -80,6 +104,10 @@ export class MemoryFiles implements Partial<Files> {
 
   #reserve(size: number): void {
     if (size <= this.bytes.length) return;
+    if (this.bytes.buffer.byteLength === MAPPED_BYTES) {
+      this.bytes = new Uint8Array(this.bytes.buffer, 0, size);
+      return;
+    }
     const larger = new Uint8Array(size);
     larger.set(this.bytes);
     this.bytes = larger;

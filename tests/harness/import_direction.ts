@@ -43,7 +43,7 @@ function checkGlobals(path: string, layer: Layer, source: string): string | unde
 
 /** What is wrong in the whole repository. */
 export function checkRepository(root: string): string[] {
-  return ["mod.ts", "src", "admin"]
+  return ["mod.ts", "src", "admin", "bench"]
     .flatMap((entry) => sourceFiles(root, entry))
     .flatMap((path) => checkFile(path, readFileSync(`${root}/${path}`, "utf8")));
 }

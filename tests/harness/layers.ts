@@ -39,7 +39,7 @@ export const LAYERS: readonly Layer[] = [
   // How slots, headers and keys look: no slot file, no clock.
   {
     name: "format",
-    files: /^src\/fixed\/(meta|layout|slot_index|crc32|xxh3|routing)\.ts$/,
+    files: /^src\/fixed\/(meta|layout|slot_index|index_segment|crc32|xxh3|routing)\.ts$/,
     imports: ["shared"],
   },
   // Knows no paths and no sockets: storage is what it was given.
@@ -70,6 +70,21 @@ export const LAYERS: readonly Layer[] = [
     name: "cli",
     files: /^src\/cli\//,
     imports: [...BELOW_WIRING, "wiring", "module", "admin"],
+    packages: true,
+  },
+  // The parts of the tests that benches share: where the runtimes are, and the real armdb.
+  {
+    name: "test support",
+    files: /^tests\/(harness|interop)\//,
+    imports: [...BELOW_WIRING, "wiring", "module"],
+    runtime: true,
+    packages: true,
+  },
+  {
+    name: "bench",
+    files: /^bench\//,
+    imports: [...BELOW_WIRING, "wiring", "module", "admin", "cli", "test support"],
+    runtime: true,
     packages: true,
   },
 ];

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
+import type { StorageKind } from "../../mod.ts";
+import "../harness/load_maps.ts";
 import type { PeerShape } from "./armdb_peer.ts";
 import { occupiedSlots, slotDifferences } from "./equal.ts";
 import { canRun, expectEqual, LIMIT_MS, Stage, untilPhase, untilSame, VERSIONS } from "./stage.ts";
@@ -13,7 +15,7 @@ interface Case {
   /** Operations while it is live, and the keys that they choose from. */
   writes: number;
   keyspace: number;
-  storage: "resident" | "positional";
+  storage: StorageKind;
 }
 
 const CASES: Case[] = [
@@ -27,6 +29,8 @@ const CASES: Case[] = [
     keyspace: 4000,
     storage: "positional",
   },
+  { shape: "8x16", shards: 2, prefixBits: 0, fill: 3000, writes: 2000, keyspace: 4000, storage: "mapped" },
+  { shape: "8x65000", shards: 2, prefixBits: 0, fill: 40, writes: 60, keyspace: 60, storage: "mapped" },
   { shape: "1x0", shards: 2, prefixBits: 0, fill: 200, writes: 500, keyspace: 256, storage: "resident" },
   { shape: "3x5", shards: 2, prefixBits: 13, fill: 2000, writes: 1000, keyspace: 3000, storage: "resident" },
   { shape: "3x5", shards: 7, prefixBits: 8, fill: 2000, writes: 1000, keyspace: 3000, storage: "positional" },

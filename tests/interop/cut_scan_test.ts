@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
 import { type Follower, IncompleteError } from "../../mod.ts";
+import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
+import "../harness/load_maps.ts";
 import { until } from "../harness/until.ts";
 import { fillKey, fillValue } from "./armdb_peer.ts";
 import { dumpText, toHex } from "./equal.ts";
@@ -39,7 +41,7 @@ async function untilHeld(leader: RealLeader, follower: Follower, eventsBefore = 
 
 for (const version of VERSIONS) {
   describe.skipIf(!canRun)(`a scan that is cut, armdb of protocol ${version}`, () => {
-    test.each(["resident", "positional"] as const)(
+    test.each(STORAGE_KINDS)(
       "between the two slots of a moved key, then a reopen: nothing is lost, %s",
       async (storage) => {
         await using stage = new Stage();

@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import { IncompleteError, openStore } from "../../mod.ts";
 import { fillKey, fillValue } from "./armdb_peer.ts";
+import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
+import { Program } from "../cli/program.ts";
 import { dumpText, slotDifferences, toHex } from "./equal.ts";
 import { FollowerProcess } from "./follower_process.ts";
 import {
@@ -55,7 +57,7 @@ for (const version of VERSIONS) {
       expect(dumpText(store.entries())).toBe(after);
     }, LIMIT_MS);
 
-    test.each(["resident", "positional"])("armdb opens ours after kill -9, %s", async (storage) => {
+    test.each(STORAGE_KINDS)("armdb opens ours after kill -9, %s", async (storage) => {
       await using stage = new Stage();
       const leader = await stage.leader(version, { shards: SHARDS, fill: 2000 });
       const dir = join(stage.dir, "replica");
@@ -126,6 +128,22 @@ for (const version of VERSIONS) {
       expect(await again.command(`get ${toHex(key)}`)).toBe(toHex(fillValue("8x16", 99, 1)));
       expect(await again.command(`get ${gone}`)).toBe("-");
       expect(await again.dump()).toBe(after);
+    }, LIMIT_MS);
+
+    test("the program takes up armdb's directory, mapped, and gives it back", async () => {
+      await using stage = new Stage();
+      const first = await stage.leader(version, { shards: SHARDS, fill: 2000, name: "replica" });
+      await first.peer.crash();
+      const leader = await stage.leader(version, { shards: SHARDS, fill: 2000 });
+      await write(leader, 1);
+      const args = ["follow", leader.address, "--dir", first.dir, "--storage", "mapped", "--until-caught-up"];
+      const { code, err } = await Program.slotcask(args).ended;
+      expect([code, err]).toEqual([0, ""]);
+      expect(isClean(first.dir)).toBe(true);
+      expect(slotDifferences(leader.dir, first.dir, SHARDS)).toEqual([]);
+
+      const heir = await stage.leader(version, { name: "replica", shards: SHARDS });
+      expect(await heir.dump()).toBe(await leader.dump());
     }, LIMIT_MS);
 
     test("a follower goes on over its leader's own directory, copied", async () => {

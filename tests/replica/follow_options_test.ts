@@ -53,7 +53,7 @@ test("what is given takes the place of a default, and of no other", () => {
 
 describe("what cannot be used is refused: the name, the value, and what is allowed", () => {
   test.each([
-    [{ storage: "mapped" }, 'storage is "mapped", allowed are resident or positional'],
+    [{ storage: "disk" }, 'storage is "disk", allowed are resident or positional or mapped'],
     [{ sync: 0 }, "sync is 0, allowed are none, batch or ms above 0"],
     [{ sync: "50ms" }, 'sync is "50ms"'],
     [{ sync: NaN }, "sync is null"],

@@ -1,4 +1,4 @@
-/** What both kinds of slot file do with the calls to the disk: counted, held back and failed by a fake. */
+/** What slot files do with the calls to the disk: counted, held back and failed by a fake. */
 
 import { describe, expect, test } from "bun:test";
 import { openSlotFile } from "../../src/storage/open_slot_file.ts";
@@ -39,8 +39,13 @@ function gate(): { closed: Promise<void>; open: () => void } {
   return { closed, open };
 }
 
-/** Describes one kind. */
+/** Describes one kind that writes by calls. */
 export function describeDiskCalls(kind: StorageKind): void {
+  describeWrites(kind);
+  describeSyncs(kind);
+}
+
+function describeWrites(kind: StorageKind): void {
   describe(`${kind}: calls to the disk`, () => {
     test("256 neighbours that were staged in order are one write", () => {
       const { disk, file } = openFake(kind, 1000);
@@ -118,7 +123,12 @@ export function describeDiskCalls(kind: StorageKind): void {
       expect(() => file.writeHeader(0, filled(1))).toThrow("no space left");
       expect(file.unsynced).toBe(true);
     });
+  });
+}
 
+/** Describes what any kind does. */
+export function describeSyncs(kind: StorageKind): void {
+  describe(`${kind}: syncs`, () => {
     test("a sync with nothing to make durable asks nothing of the disk", async () => {
       const { disk, file } = openFake(kind, 1);
       await file.sync();
