@@ -10,9 +10,12 @@
 
 import {
   copyOf,
+  evenSizes,
+  FIRST_HOMES,
   firstOfLowerHalf,
   homeOf,
   insertAt,
+  MOST_HOMES,
   newSegment,
   placeOfSlot,
   placeOfTag,
@@ -27,15 +30,10 @@ export interface KeySource {
   slotHasKey(slot: number, bytes: Uint8Array, at: number): boolean;
 }
 
-const FIRST_HOMES = 64;
-/** Homes of the largest segment, in 14 bits: to copy it takes 0.1 ms. */
-const MOST_HOMES = 16_383;
 /** A segment that is full grows by this factor. */
 const GROWTH = 1.2;
 /** How full the halves of a split segment are. */
 const SPLIT_LOAD = 0.74;
-/** How full segments are with the keys that were expected: they differ by a few percent, and none should be full. */
-const EXPECTED_LOAD = 0.85;
 
 /**
  * See the head of this file.
@@ -86,9 +84,16 @@ export class SlotIndex {
 
   /** Expects so many keys: segments take the size for them at once. Costs no memory before they come. */
   expect(keys: number): void {
-    const homes = keys / EXPECTED_LOAD;
-    this.#expectedSegments = 2 ** Math.max(0, Math.ceil(Math.log2(homes / this.#mostHomes)));
-    this.#expectedHomes = Math.ceil(homes / this.#expectedSegments);
+    const { segments, homes } = evenSizes(keys, this.#mostHomes);
+    this.#expectedSegments = segments;
+    this.#expectedHomes = homes;
+  }
+
+  /** Takes the segments that an {@link IndexBuilder} made. The index must be empty. */
+  take(segments: Segment[]): void {
+    this.#directory = segments;
+    this.#shift = Math.clz32(segments.length) + 1;
+    for (const { used } of segments) this.#entries += used;
   }
 
   /** The slot that serves a key, or -1. */

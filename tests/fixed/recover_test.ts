@@ -165,6 +165,23 @@ describe.each(STORAGE_KINDS)("recoverShard from a %s file", (kind) => {
     },
   );
 
+  test("equal keys far apart: the highest slot that can be trusted is served", async () => {
+    const count = 5000;
+    const keyIn = (slot: number) => slot % 1000 === 7 ? "same" : slot.toString(36);
+    const slots = Array.from(
+      { length: count },
+      (_, slot) => occupiedBytes(packMeta(1, OCCUPIED), keyOf(keyIn(slot)), valueOf(slot.toString(36))),
+    );
+    const disk = diskOf(slots);
+    damage(disk, 4007, 9, 1);
+    const shard = await recover(disk, count, { kind });
+    expect([get(shard, "same"), get(shard, "5"), get(shard, (4999).toString(36))])
+      .toEqual([(3007).toString(36), "5", (4999).toString(36)]);
+    expect([shard.index.keys, shard.index.duplicates, [...shard.unverified]]).toEqual([4996, 3, [4007]]);
+    apply(shard, [{ slot: 3007, version: 2, key: "same" }]);
+    expect(get(shard, "same")).toBe((2007).toString(36));
+  });
+
   test("a key of another shard is served and noted", async () => {
     const shape = { ...SHAPE, shardCount: 2 };
     const home = shardOfKey(keyOf("a"), 0, shape);
