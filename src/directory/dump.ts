@@ -86,7 +86,7 @@ function stillHolds(
 ): boolean {
   const { keyLength } = shard;
   return statusOf(readWord(window, offset)) === OCCUPIED &&
-    readWord(window, offset + 4) === shard.crcOf(window, offset) &&
+    shard.hasGoodCrc(shard.file.view, offset) &&
     equalBytes(window, offset + SLOT_HEADER_BYTES, keys.bytes, at * keyLength, keyLength);
 }
 

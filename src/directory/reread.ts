@@ -1,7 +1,7 @@
 import { SLOT_HEADER_BYTES } from "../fixed/layout.ts";
 import { OCCUPIED, statusOf } from "../fixed/meta.ts";
 import { hashKey } from "../fixed/routing.ts";
-import { readWord, type Shard } from "../fixed/shard.ts";
+import type { Shard } from "../fixed/shard.ts";
 import type { Store } from "../fixed/store.ts";
 
 /** How long a write by another process may take (ms). */
@@ -24,11 +24,11 @@ export async function rereadUnverified(store: Store, waitMs: number = SETTLES_WI
 function rereadSlot(shard: Shard, slot: number): void {
   shard.file.load(slot, 1);
   const offset = shard.file.at(slot);
-  const { window } = shard.file;
-  const meta = readWord(window, offset);
+  const { window, view } = shard.file;
+  const meta = view.getUint32(offset, true);
   if (statusOf(meta) === 3) return;
   const isOccupied = statusOf(meta) === OCCUPIED;
-  if (isOccupied && readWord(window, offset + 4) !== shard.crcOf(window, offset)) return;
+  if (isOccupied && !shard.hasGoodCrc(view, offset)) return;
   shard.setMeta(slot, meta);
   shard.unverified.delete(slot);
   if (!isOccupied) return;

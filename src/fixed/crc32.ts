@@ -58,7 +58,7 @@ export function copyWithCrc(
 ): number {
   if (length >= LONG) {
     copy(target, to, source, from, length);
-    return zlibCrc32(bytesOf(target, to, length), crc >>> 0);
+    return zlibCrc32(bytesOf(target, to, length), crc >>> 0) | 0;
   }
   let c = ~crc;
   let i = 0;
@@ -91,7 +91,20 @@ function bytesOf(view: DataView, at: number, length: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + at, length);
 }
 
-/** CRC-32 of the four bytes of a little-endian word. */
+/** Continues a CRC over `length` bytes of a view: the CRC of all, as an i32. The range is not checked. */
+export function crc32OfView(view: DataView, at: number, length: number, crc: number): number {
+  if (length >= LONG) return zlibCrc32(bytesOf(view, at, length), crc >>> 0) | 0;
+  const end = at + length;
+  let c = ~crc;
+  let i = at;
+  for (const last = end - 8; i <= last; i += 8) {
+    c = nextTwoWords(c ^ view.getInt32(i, true), view.getInt32(i + 4, true));
+  }
+  for (; i < end; i++) c = T0[(c & 0xff) ^ view.getUint8(i)] ^ (c >>> 8);
+  return ~c;
+}
+
+/** CRC-32 of the four bytes of a little-endian word, as an i32. */
 export function crc32OfWord(word: number): number {
   const c = ~word;
   return ~(T3[c & 0xff] ^ T2[(c >>> 8) & 0xff] ^ T1[(c >>> 16) & 0xff] ^ T0[c >>> 24]);

@@ -105,7 +105,7 @@ function recoverSlots(
     shard.count(meta, 1);
     shard.noteVersion(meta);
     if (statusOf(meta) !== OCCUPIED) continue;
-    if (ownMeta === meta && view.getUint32(offset + 4, true) === shard.crcOf(window, offset)) {
+    if (ownMeta === meta && shard.hasGoodCrc(view, offset)) {
       const keyAt = offset + SLOT_HEADER_BYTES;
       // `| 0`: V8 allocates for a number beyond 2^31.
       builder.add(hashKey(window, keyAt, shard.keyLength) | 0, slot);

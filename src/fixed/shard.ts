@@ -1,6 +1,6 @@
 import type { SlotFile } from "../storage/slot_file.ts";
 import type { EventBytes, Shape } from "../slot_events.ts";
-import { crc32 } from "./crc32.ts";
+import { crc32OfView, crc32OfWord } from "./crc32.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { DELETED, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
 import { MetaTable } from "./meta_table.ts";
@@ -142,15 +142,15 @@ export class Shard implements KeySource {
   /** Whether the bytes of a slot match its CRC and its meta. */
   crcMatches(slot: number): boolean {
     const offset = this.file.at(slot);
-    const window = this.file.window;
-    return readWord(window, offset) === this.metas.get(slot) &&
-      readWord(window, offset + 4) === this.crcOf(window, offset);
+    const { view } = this.file;
+    return view.getUint32(offset, true) === this.metas.get(slot) && this.hasGoodCrc(view, offset);
   }
 
-  /** CRC over meta, key and value of the slot at `window[offset]`. */
-  crcOf(window: Uint8Array, offset: number): number {
+  /** Whether the slot at an offset has the CRC of its meta, key and value. */
+  hasGoodCrc(view: DataView, offset: number): boolean {
     const body = this.keyLength + this.valueLength;
-    return crc32(window, offset + SLOT_HEADER_BYTES, body, crc32(window, offset, 4));
+    const crc = crc32OfView(view, offset + SLOT_HEADER_BYTES, body, crc32OfWord(view.getInt32(offset, true)));
+    return view.getInt32(offset + 4, true) === crc;
   }
 
   /** Takes a slot out of service until the leader sends it again. */
@@ -211,7 +211,7 @@ export function slotEquals(shard: Shard, slot: number, events: EventBytes, keyAt
   const offset = file.at(slot);
   const body = shard.keyLength + shard.valueLength;
   return equalViews(file.view, offset + SLOT_HEADER_BYTES, events.view, keyAt, body) &&
-    (file.inMemory || readWord(file.window, offset + 4) === shard.crcOf(file.window, offset));
+    (file.inMemory || shard.hasGoodCrc(file.view, offset));
 }
 
 /** Whether a slot holds the key at `keyAt`. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { crc32 as zlibCrc32 } from "node:zlib";
-import { copyWithCrc, crc32, crc32OfWord } from "../../src/fixed/crc32.ts";
+import { copyWithCrc, crc32, crc32OfView, crc32OfWord } from "../../src/fixed/crc32.ts";
 
 const ascii = new TextEncoder();
 const bytes = Uint8Array.from({ length: 1024 + 16 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24);
@@ -84,6 +84,16 @@ describe("copyWithCrc", () => {
     expect(target.subarray(9, 389)).toEqual(bytes.subarray(14, 394));
     expect(crc >>> 0).toBe(zlibCrc32(bytes.subarray(14, 394)));
   });
+});
+
+test.each([0, 3])("crc32OfView agrees with zlib for every length, from offset %d", (at) => {
+  const view = new DataView(bytes.buffer, 2);
+  const wrong = [];
+  for (let length = 0; length <= 1000; length++) {
+    const sum = zlibCrc32(bytes.subarray(2 + at, 2 + at + length), 0xdead_beef);
+    if (crc32OfView(view, at, length, 0xdead_beef | 0) !== (sum | 0)) wrong.push(length);
+  }
+  expect(wrong).toEqual([]);
 });
 
 test("crc32OfWord is the CRC of its four bytes, lowest first", () => {
