@@ -1,0 +1,124 @@
+/** What a live event costs the follower's process. */
+import { join } from "node:path";
+
+import type { Bench, Contender, Figures, Prepared, Ratio, RuntimeName, Setup } from "./bench.ts";
+import { ArmdbLive, type LiveFollower, SlotcaskLive, type StartFollower } from "./live_followers.ts";
+import { BenchLeader } from "./real_leader.ts";
+import { withDirectory } from "./rounds.ts";
+
+const KEYS = 1_000_000;
+const QUICK_KEYS = 50_000;
+/** Puts a second, and the bench that has them. */
+const RATES = [[20_000, "live-cpu-20k"], [90_000, "live-cpu-90k"]] as const;
+const CHURN_MS = 10_000;
+const QUICK_CHURN_MS = 1500;
+/** The churn has run so long when the measuring begins. */
+const WARM_MS = 1000;
+/** A link that broke under its load, on a machine that has other things to do, is tried anew. */
+const TRIES = 3;
+/** Longer than a scan, and the wait of armdb's follower before it. */
+const REST_MS = 5000;
+
+/** CPU is user and system time of the whole process, all threads. */
+export const LIVE_CPU_BENCHES: readonly Bench[] = RATES.map(([rate, name]) => ({
+  name,
+  title: `CPU of the follower per live event at ${rate / 1000} k/s, ${KEYS / 1e6} M keys in 1 shard`,
+  prepare: (setup) => prepare(rate, setup),
+}));
+
+async function prepare(rate: number, { dir, runtimes, quick }: Setup): Promise<Prepared> {
+  const leader = await BenchLeader.start(dir, { shape: "8x16", shards: 1, slots: quick ? QUICK_KEYS : KEYS });
+  const churn = { rate, churnMs: quick ? QUICK_CHURN_MS : CHURN_MS };
+  const contender = (name: string, start: StartFollower): Contender => ({
+    name,
+    measure: () =>
+      leader.measure(() =>
+        withDirectory(join(dir, name), async (path) => {
+          await using follower = await start(leader, path);
+          return await measure(leader, follower, churn);
+        })
+      ),
+  });
+  return {
+    contenders: [
+      ...runtimes.map((runtime) => contender(`slotcask ${runtime}`, SlotcaskLive.in(runtime))),
+      contender("armdb", ArmdbLive.start),
+    ],
+    ratios: runtimes.map(ratioOf),
+    [Symbol.asyncDispose]: () => leader[Symbol.asyncDispose](),
+  };
+}
+
+function ratioOf(runtime: RuntimeName): Ratio {
+  return {
+    figure: "us/event",
+    of: `slotcask ${runtime}`,
+    against: "armdb",
+    atMost: true,
+    must: 0.2,
+    reach: 0.1,
+  };
+}
+
+/** Throws if the link broke each time: CPU of a scan is not that of live events. */
+async function measure(leader: BenchLeader, follower: LiveFollower, churn: Churn): Promise<Figures> {
+  for (let i = 0; i < TRIES; i++) {
+    await follower.live();
+    if (i > 0) await atRest(leader);
+    const figures = await costOf(leader, follower, churn);
+    if (figures !== undefined) return figures;
+  }
+  throw new Error(`The follower did not stay live at ${churn.rate} puts/s, ${TRIES} times`);
+}
+
+interface Churn {
+  /** Puts per second. */
+  rate: number;
+  /** How long is measured. */
+  churnMs: number;
+}
+
+/** Resolves once no scan has ended for a while. */
+async function atRest(leader: BenchLeader): Promise<void> {
+  for (let before = -1, now = await scansOf(leader); now !== before; now = await scansOf(leader)) {
+    before = now;
+    await wait(REST_MS);
+  }
+}
+
+/** Grows with each scan and each link that the leader ended. */
+async function scansOf({ peer }: BenchLeader): Promise<number> {
+  const [scanned, dropped] = await Promise.all(
+    ["catchup_slots_scanned", "dropped_rescan"].map((name) => peer.command(`metric armdb.fixed.${name}`)),
+  );
+  return Number(scanned) + Number(dropped);
+}
+
+/** Undefined if the leader had to scan. */
+async function costOf(
+  leader: BenchLeader,
+  follower: LiveFollower,
+  { rate, churnMs }: Churn,
+): Promise<Figures | undefined> {
+  const { peer, filling: { slots } } = leader;
+  const look = async () => ({
+    atMs: performance.now(),
+    events: Number(await peer.command("metric armdb.fixed.streaming_events_sent")),
+    cpuMs: await follower.cpuMs(),
+    scans: await scansOf(leader),
+  });
+  await peer.command(`churn ${rate} 0 ${slots} 1 0`);
+  await wait(WARM_MS);
+  const before = await look();
+  await wait(churnMs);
+  const after = await look();
+  await peer.command("stop-churn");
+  if (after.scans !== before.scans) return undefined;
+  const [events, ms] = [after.events - before.events, after.atMs - before.atMs];
+  const cpuMs = after.cpuMs - before.cpuMs;
+  return { "us/event": cpuMs * 1000 / events, "k events/s": events / ms, "cpu %": cpuMs * 100 / ms };
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

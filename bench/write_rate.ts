@@ -1,0 +1,65 @@
+/** The highest steady write rate at which a fresh follower goes live, and stays so. */
+import { join } from "node:path";
+
+import type { Bench, Contender, Figures, Prepared, RuntimeName, Setup } from "./bench.ts";
+import { ArmdbLive, SlotcaskLive, type StartFollower } from "./live_followers.ts";
+import { BenchLeader } from "./real_leader.ts";
+import { withDirectory } from "./rounds.ts";
+import { goesLive } from "./write_rate_trial.ts";
+
+const KEYS = 1_000_000;
+const QUICK_KEYS = 50_000;
+/** Thousands of puts a second. */
+const RATES = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128];
+const WINDOW_MS = 20_000;
+const QUICK_WINDOW_MS = 3000;
+
+/** The rates are searched by halves: what a follower survives, it survives at each lower rate. */
+export const WRITE_RATE_BENCH: Bench = {
+  name: "write-rate",
+  title: `highest write rate at which a fresh follower of ${KEYS / 1e6} M keys in 1 shard goes live within ` +
+    `${WINDOW_MS / 1000} s, and then needs no scan for ${WINDOW_MS / 1000} s`,
+  prepare,
+};
+
+async function prepare({ dir, runtimes, quick }: Setup): Promise<Prepared> {
+  const leader = await BenchLeader.start(dir, { shape: "8x16", shards: 1, slots: quick ? QUICK_KEYS : KEYS });
+  const contender = (name: string, start: StartFollower): Contender => ({
+    name,
+    // A search takes minutes.
+    rounds: 1,
+    measure: () =>
+      search(leader, { start, dir: join(dir, name), windowMs: quick ? QUICK_WINDOW_MS : WINDOW_MS }),
+  });
+  return {
+    contenders: [
+      ...runtimes.map((runtime) => contender(`slotcask ${runtime}`, SlotcaskLive.in(runtime))),
+      contender("armdb", ArmdbLive.start),
+    ],
+    ratios: runtimes.map(ratioOf),
+    [Symbol.asyncDispose]: () => leader[Symbol.asyncDispose](),
+  };
+}
+
+function ratioOf(runtime: RuntimeName) {
+  return { figure: "k/s", of: `slotcask ${runtime}`, against: "armdb", must: 6, reach: 20 };
+}
+
+/** The highest rate that was survived and the lowest that was not, as the leader really wrote (0: there was none). */
+async function search(
+  leader: BenchLeader,
+  { start, dir, windowMs }: { start: StartFollower; dir: string; windowMs: number },
+): Promise<Figures> {
+  let [low, high] = [-1, RATES.length];
+  let [survived, failed, rescans] = [0, 0, 0];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    const trial = { start, rate: RATES[middle] * 1000, windowMs };
+    const { isLive, rate, drops } = await leader.measure(() =>
+      withDirectory(dir, (path) => goesLive(leader, { ...trial, dir: path }))
+    );
+    if (isLive) [low, survived, rescans] = [middle, rate, drops];
+    else [high, failed] = [middle, rate];
+  }
+  return { "k/s": survived / 1000, "rescans before": rescans, "failed at k/s": failed / 1000 };
+}

@@ -1,0 +1,103 @@
+/** One rate, one fresh follower: does it go live, and does it stay so? Asked of the leader, as for all followers. */
+import type { BenchLeader } from "./real_leader.ts";
+import type { StartFollower } from "./live_followers.ts";
+
+const POLL_MS = 20;
+/** What was put last is seen within this: a follower that is live is not far behind. */
+const LAG_LIMIT_MS = 2000;
+const KEY = "5c".repeat(8);
+const VALUE_HEX_DIGITS = 32;
+
+/** Each is put once. */
+let lastValue = 0;
+
+/** A trial. */
+export interface Trial {
+  start: StartFollower;
+  /** An empty directory. */
+  dir: string;
+  /** Puts per second. */
+  rate: number;
+  /** The follower has so long to go live, and must stay so for as long. */
+  windowMs: number;
+}
+
+/** What the leader has counted. */
+interface Counts {
+  /** Events of whole scans: added when one has ended. */
+  scanned: number;
+  /** Links that it ended since their queue was full. */
+  dropped: number;
+  /** Events of streams. */
+  streamed: number;
+}
+
+/** What came of a trial. */
+export interface Outcome {
+  /** Whether the follower went live in time, and stayed so. */
+  isLive: boolean;
+  /** Puts per second that the leader really did: it may not carry the rate. */
+  rate: number;
+  /** Links that the leader ended since its queue was full. */
+  drops: number;
+}
+
+/** Starts a churn, and a fresh follower beside it. */
+export async function goesLive(leader: BenchLeader, trial: Trial): Promise<Outcome> {
+  const { peer, filling: { slots } } = leader;
+  const { dropped } = await countsOf(leader);
+  await peer.command(`churn ${trial.rate} 0 ${slots} 1 0`);
+  const startedMs = performance.now();
+  let stopped: Promise<string> | undefined;
+  const stop = () => stopped ??= peer.command("stop-churn");
+  try {
+    await using follower = await trial.start(leader, trial.dir);
+    const isLive = await watchCounts(leader, trial.windowMs);
+    const drops = (await countsOf(leader)).dropped - dropped;
+    const rate = Number(await stop()) * 1000 / (performance.now() - startedMs);
+    return { isLive: isLive && await shows(leader, follower), rate, drops };
+  } finally {
+    // Should the follower not even start, the next trial still finds a leader at rest.
+    await stop();
+  }
+}
+
+/** Live is a link that streams; each new scan begins it anew. */
+async function watchCounts(leader: BenchLeader, windowMs: number): Promise<boolean> {
+  let last = await countsOf(leader);
+  const startedMs = performance.now();
+  let liveAtMs: number | undefined;
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    const counts = await countsOf(leader);
+    const nowMs = performance.now();
+    if (counts.scanned !== last.scanned || counts.dropped !== last.dropped) liveAtMs = undefined;
+    else if (counts.streamed > last.streamed) liveAtMs ??= nowMs;
+    last = counts;
+    if (liveAtMs !== undefined && nowMs - liveAtMs >= windowMs) return true;
+    if (nowMs - startedMs > windowMs && (liveAtMs ?? Infinity) - startedMs > windowMs) return false;
+  }
+}
+
+async function countsOf({ peer }: BenchLeader): Promise<Counts> {
+  const count = async (name: string) => Number(await peer.command(`metric armdb.fixed.${name}`));
+  const [scanned, dropped, streamed] = await Promise.all(
+    ["catchup_slots_scanned", "dropped_rescan", "streaming_events_sent"].map(count),
+  );
+  return { scanned, dropped, streamed };
+}
+
+/** Whether one more put is soon seen. */
+async function shows(
+  { peer }: BenchLeader,
+  follower: { get(keyHex: string): Promise<string> },
+): Promise<boolean> {
+  const value = (++lastValue).toString(16).padStart(VALUE_HEX_DIGITS, "0");
+  await peer.command(`put ${KEY} ${value}`);
+  const putAtMs = performance.now();
+  while (performance.now() - putAtMs < LAG_LIMIT_MS) {
+    if (await follower.get(KEY) === value) return true;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return false;
+}
