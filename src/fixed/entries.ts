@@ -1,3 +1,4 @@
+import { copyOf } from "./copy.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { OCCUPIED, statusOf } from "./meta.ts";
 import { hashKey } from "./routing.ts";
@@ -28,7 +29,7 @@ export function copyEntry(shard: Shard, slot: number): [key: Uint8Array, value: 
   const start = shard.file.at(slot) + SLOT_HEADER_BYTES;
   const middle = start + shard.keyLength;
   const { window } = shard.file;
-  return [window.slice(start, middle), window.slice(middle, middle + shard.valueLength)];
+  return [copyOf(window, start, shard.keyLength), copyOf(window, middle, shard.valueLength)];
 }
 
 /**

@@ -30,6 +30,8 @@ export interface KeySource {
   slotHasKey(slot: number, bytes: Uint8Array, at: number): boolean;
 }
 
+/** A segment that has filled so many homes takes the expected size. */
+const LEAST_SURE_HOMES = 256;
 /** A segment that is full grows by this factor. */
 const GROWTH = 1.2;
 /** How full the halves of a split segment are. */
@@ -192,8 +194,8 @@ export class SlotIndex {
     if ((isEarly || isLarge) && this.#maySplit(depth + 1)) return this.#split(segment);
     const grown = Math.ceil(homes * GROWTH);
     if (isLarge) return this.#rebuild(segment, grown);
-    // Not to the expected size at once: few keys may come.
-    const expected = Math.min(this.#expectedHomes, 8 * homes);
+    // Not to the expected size at once, as few keys may come; but in two steps, as each leaves garbage behind.
+    const expected = Math.min(this.#expectedHomes, homes < LEAST_SURE_HOMES ? LEAST_SURE_HOMES : Infinity);
     this.#rebuild(segment, Math.min(this.#mostHomes, Math.max(grown, expected)));
   }
 

@@ -1,10 +1,10 @@
 import { IncompleteError, UsageError } from "../errors.ts";
 import type { Shape } from "../slot_events.ts";
+import { CopyInto, copyOf } from "./copy.ts";
 import { iterateShard } from "./entries.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { versionOf } from "./meta.ts";
 import { hashKey, shardOfHashedKey } from "./routing.ts";
-import { CopyInto } from "./copy_into.ts";
 import type { Shard } from "./shard.ts";
 
 /** What a lookup found. */
@@ -53,7 +53,7 @@ export class Store {
     const shard = this.#locate(key);
     if (this.#slot < 0) return this.#miss(shard, options);
     const start = shard.file.at(this.#slot) + SLOT_HEADER_BYTES + shard.keyLength;
-    return shard.file.window.slice(start, start + shard.valueLength);
+    return copyOf(shard.file.window, start, shard.valueLength);
   }
 
   /**
@@ -88,7 +88,7 @@ export class Store {
     const slot = this.#slot;
     if (slot < 0) return { found: this.#provesAbsence(shard) ? "no" : "unknown", shard: shard.id };
     const start = shard.file.at(slot) + SLOT_HEADER_BYTES + shard.keyLength;
-    const value = shard.file.window.slice(start, start + shard.valueLength);
+    const value = copyOf(shard.file.window, start, shard.valueLength);
     return { found: "yes", value, version: versionOf(shard.metas.get(slot)), slot, shard: shard.id };
   }
 
