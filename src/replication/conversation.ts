@@ -172,8 +172,11 @@ export class Conversation {
   /** Runs without a pause until an effect waits, or the time slice is over. */
   async #drain(first?: () => readonly Effect[]): Promise<void> {
     const { slice } = this.shared;
-    slice.goOn();
-    if (first !== undefined) {
+    // Data may share its turn of the event loop with data before it; a timer's turn is new.
+    if (first === undefined) {
+      slice.goOn();
+    } else {
+      slice.begin();
       const waits = this.#perform(first());
       if (waits !== undefined) await this.#pause(waits);
     }
