@@ -109,7 +109,7 @@ function keepKey(shard: Shard, slot: number, events: EventBytes, keyAt: number):
 }
 
 function addKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): void {
-  const hash = hashKey(events.bytes, keyAt, shard.keyLength);
+  const hash = hashKey(events.bytes, keyAt, shard.keyLength) | 0;
   if (shardOfHashedKey(events.bytes, keyAt, shard.shape) !== shard.id) shard.misrouted = true;
   if (shard.observers.size === 0) return shard.addKey(hash, slot, events.bytes, keyAt);
   const { index } = shard;

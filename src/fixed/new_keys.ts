@@ -12,15 +12,18 @@ const NO_BYTES = new Uint8Array(0);
  */
 export class NewKeys {
   readonly #index: SlotIndex;
-  readonly #hashes = new Uint32Array(CAPACITY);
-  readonly #slots = new Uint32Array(CAPACITY);
-  readonly #keyAts = new Uint32Array(CAPACITY);
+  readonly #onLost: (slot: number) => void;
+  // Signed: both engines pass such numbers on as they are, V8 allocates for one beyond 2^31.
+  readonly #hashes = new Int32Array(CAPACITY);
+  readonly #slots = new Int32Array(CAPACITY);
+  readonly #keyAts = new Int32Array(CAPACITY);
   #bytes: Uint8Array = NO_BYTES;
   #count = 0;
 
-  /** None, on their way into this index. */
-  constructor(index: SlotIndex) {
+  /** None, on their way into this index. `onLost` hears of slots whose keys did not get there. */
+  constructor(index: SlotIndex, onLost: (slot: number) => void) {
     this.#index = index;
+    this.#onLost = onLost;
   }
 
   /** Whether none is on its way. */
@@ -38,11 +41,22 @@ export class NewKeys {
     this.#bytes = bytes;
   }
 
-  /** Inserts them in their order. */
+  /** Inserts them in their order. Throws what reading a slot throws; the rest of them are lost then. */
   settle(): void {
     const count = this.#count;
+    if (count === 0) return;
     this.#count = 0;
-    if (count > 0) this.#index.insertBatch(this.#hashes, this.#slots, this.#keyAts, count, this.#bytes);
-    this.#bytes = NO_BYTES;
+    this.#index.prefetch(this.#hashes, count);
+    let settled = 0;
+    try {
+      for (; settled < count; settled++) this.#insert(settled);
+    } finally {
+      for (; settled < count; settled++) this.#onLost(this.#slots[settled]);
+      this.#bytes = NO_BYTES;
+    }
+  }
+
+  #insert(place: number): void {
+    this.#index.insert(this.#hashes[place], this.#slots[place], this.#bytes, this.#keyAts[place]);
   }
 }

@@ -82,7 +82,8 @@ export class Shard implements KeySource {
     this.keyLength = shape.keyLength;
     this.valueLength = shape.valueLength;
     this.#index = new SlotIndex(this);
-    this.#newKeys = new NewKeys(this.#index);
+    // A key that is not in the index is not found, and a miss must not pass for its absence.
+    this.#newKeys = new NewKeys(this.#index, (slot) => this.unverified.add(slot));
     this.#key = new Uint8Array(shape.keyLength);
   }
 

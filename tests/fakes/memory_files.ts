@@ -22,6 +22,8 @@ export class MemoryFiles implements Partial<Files> {
   writes: FileWrite[] = [];
   /** Number of reads. */
   reads = 0;
+  /** Reads from this one on fail (0: the next), as on a broken disk. */
+  failingRead = Infinity;
   /** Number of syncs that began. */
   syncs = 0;
   /** Writes from this one on fail (0: the next), as on a full disk. */
@@ -49,6 +51,7 @@ export class MemoryFiles implements Partial<Files> {
 
   read(_file: FileDescriptor, bytes: Uint8Array, at: number, length: number, position: number): number {
     this.reads++;
+    if (this.failingRead-- <= 0) throw errorWithCode("input/output error", "EIO");
     const part = this.bytes.subarray(position, position + length);
     bytes.set(part, at);
     return part.length;

@@ -364,3 +364,32 @@ describe("within one batch", () => {
     expect(get(shard, "a")).toBe("1");
   });
 });
+
+test("keys that a broken disk keeps from the index are unverified, not absent", () => {
+  const { shard, disk } = makeShard(8, { kind: "positional" });
+  apply(shard, [{ slot: 0, version: 1, key: "a", value: "1" }]);
+  applyEvents(
+    shard,
+    batchOf(
+      { slot: 1, version: 1, key: "b", value: "2" },
+      { slot: 2, version: 1, key: "a", value: "3" },
+      { slot: 3, version: 1, key: "c", value: "4" },
+    ),
+  );
+  // To learn that slots 0 and 2 hold one key, slot 0 is read.
+  disk.failingRead = 0;
+  expect(() => shard.settle()).toThrow("input/output error");
+  disk.failingRead = Infinity;
+  shard.file.flush();
+  expect([...shard.unverified]).toEqual([2, 3]);
+  expect([get(shard, "a"), get(shard, "b"), get(shard, "c")]).toEqual(["1", "2", undefined]);
+  // The leader sends them again, at the version that is noted here.
+  apply(shard, [{ slot: 2, version: 1, key: "a", value: "3" }, {
+    slot: 3,
+    version: 1,
+    key: "c",
+    value: "4",
+  }]);
+  expect([...shard.unverified]).toEqual([]);
+  expect([get(shard, "a"), get(shard, "c"), shard.index.keys]).toEqual(["3", "4", 3]);
+});
