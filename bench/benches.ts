@@ -1,4 +1,5 @@
 /** All benches, in the order in which `deno task bench` runs them. */
+import { APPLY_BENCH } from "./apply.ts";
 import type { Bench } from "./bench.ts";
 import { CATCH_UP_BENCHES } from "./catch_up.ts";
 import { MEMORY_BENCH } from "./memory.ts";
@@ -18,6 +19,7 @@ export const BENCHES: readonly Bench[] = [
   SCALE_BENCH,
   GET_BENCH,
   OPEN_BENCH,
+  APPLY_BENCH,
   LATENCY_BENCH,
   ...LIVE_CPU_BENCHES,
   WRITE_RATE_BENCH,
