@@ -36,7 +36,7 @@ describe("crc32", () => {
     },
   );
 
-  test.each([1, 7, 8, 9, 111, 112, 113, 224, 300])("continues over every cut of %d bytes", (length) => {
+  test.each([1, 7, 8, 9, 224, 300, 319, 320, 321])("continues over every cut of %d bytes", (length) => {
     const whole = zlibCrc32(bytes.subarray(5, 5 + length));
     const differing = [];
     for (let cut = 0; cut <= length; cut++) {
