@@ -36,7 +36,7 @@ import {
   writeU64,
 } from "./wire.ts";
 
-export type { Shape, SlotEvents } from "../slot_events.ts";
+export type { EventBytes, Shape, SlotEvents } from "../slot_events.ts";
 export { BatchDecoder, type ExpectedBatch } from "./batch_decoder.ts";
 export { BatchEncoder } from "./batch_encoder.ts";
 export {
