@@ -158,6 +158,16 @@ describe.each(STORAGE_KINDS)("openStore, %s", (storage) => {
   );
 });
 
+test.each(STORAGE_KINDS)("an iteration that a close interrupts says so, %s", async (storage) => {
+  const store = await open(SHAPE, { storage });
+  for (let n = 0; n < 5; n++) store.put(key(n), filled(16, n));
+  const entries = store.entries();
+  entries.next();
+  await store.close();
+  expect(() => entries.next()).toThrow("the store was closed");
+  expect(entries.next().done).toBe(true);
+});
+
 describe.each(STORAGE_KINDS)("a directory of a replica whose scan was cut, %s", (storage) => {
   /** Key 1 in slots 0, 2 and 3: a scan that saw it move twice ended before it came to the slots that it left. */
   async function withEqualKeys(): Promise<OwnStore> {

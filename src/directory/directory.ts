@@ -213,6 +213,7 @@ export class Directory {
     const deadline = performance.now() + limitMs;
     const dirty: number[] = [];
     this.#isClosed = true;
+    this.store.close();
     await Promise.all(this.store.shards.map(async (shard) => {
       if (this.#readOnly) return shard.file.close();
       const isClean = await this.#closeShard(shard, deadline, work?.get(shard.id)).catch(() => false);

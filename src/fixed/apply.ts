@@ -103,7 +103,7 @@ function isVerified({ unverified }: Shard, slot: number): boolean {
 function keepKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): void {
   const { index, keyLength, observers } = shard;
   if (index.duplicates > 0) {
-    index.promote(hashKey(events.bytes, keyAt, keyLength), slot, events.bytes, keyAt);
+    index.promote(hashKey(events.bytes, keyAt, keyLength), slot);
   }
   if (observers.size > 0) tell(shard, slot, false, slot);
 }
@@ -112,10 +112,19 @@ function addKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): 
   const hash = hashKey(events.bytes, keyAt, shard.keyLength) | 0;
   if (shardOfHashedKey(events.bytes, keyAt, shard.shape) !== shard.id) shard.misrouted = true;
   if (shard.observers.size === 0) return shard.addKey(hash, slot, events.bytes, keyAt);
-  const { index } = shard;
-  const previous = index.find(hash, events.bytes, keyAt);
-  index.insert(hash, slot, events.bytes, keyAt);
-  tell(shard, slot, true, previous);
+  tell(shard, slot, true, insertNow(shard, slot, hash, events.bytes, keyAt));
+}
+
+/** Inserts a key; answers the slot that served it before, or -1. Should a slot not be readable, it is unverified. */
+function insertNow(shard: Shard, slot: number, hash: number, bytes: Uint8Array, at: number): number {
+  try {
+    const previous = shard.index.find(hash, bytes, at);
+    shard.index.insert(hash, slot, bytes, at);
+    return previous;
+  } catch (error) {
+    shard.unverified.add(slot);
+    throw error;
+  }
 }
 
 function tell(shard: Shard, slot: number, keyChanged: boolean, previous: number): void {

@@ -21,11 +21,13 @@ export function copyOf(window: Uint8Array, start: number, length: number): Uint8
 export class CopyInto {
   #out: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(this.#out.buffer);
+  /** Of a buffer that can be resized it may change. */
+  #length = 0;
 
   /** Copies `length` bytes from `start` of the file's window to the start of `out`. */
   copy(out: Uint8Array, { window, view }: SlotFile, start: number, length: number): void {
     if (length >= LONG) return out.set(window.subarray(start, start + length));
-    if (out !== this.#out) this.#take(out);
+    if (out !== this.#out || out.length !== this.#length) this.#take(out);
     let i = 0;
     for (const last = length - 4; i <= last; i += 4) {
       this.#view.setInt32(i, view.getInt32(start + i, true), true);
@@ -35,6 +37,7 @@ export class CopyInto {
 
   #take(out: Uint8Array): void {
     this.#out = out;
+    this.#length = out.length;
     this.#view = new DataView(out.buffer, out.byteOffset, out.byteLength);
   }
 }

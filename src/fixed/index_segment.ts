@@ -120,6 +120,14 @@ export function insertAt({ entries }: Segment, place: number, tag: number, store
   return place;
 }
 
+/** Puts an entry before the others of its tag. */
+export function moveToFront({ entries }: Segment, place: number): void {
+  const tag = entries[place];
+  const stored = entries[place + 1];
+  for (; entries[place - 2] === tag; place -= 2) entries[place + 1] = entries[place - 1];
+  entries[place + 1] = stored;
+}
+
 /** Takes out an entry, and moves those behind it that are not at home. */
 export function removeAt(segment: Segment, place: number): void {
   const { entries } = segment;

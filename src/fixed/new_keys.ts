@@ -33,7 +33,7 @@ export class NewKeys {
 
   /** Notes that a slot without an entry now holds the key at `bytes[at]`, which must stay there until it settled. */
   add(hash: number, slot: number, bytes: Uint8Array, at: number): void {
-    if (this.#count === CAPACITY || bytes !== this.#bytes) this.settle();
+    if (this.#count === CAPACITY || bytes !== this.#bytes) this.#settleBefore(slot);
     const place = this.#count++;
     this.#hashes[place] = hash;
     this.#slots[place] = slot;
@@ -53,6 +53,15 @@ export class NewKeys {
     } finally {
       for (; settled < count; settled++) this.#onLost(this.#slots[settled]);
       this.#bytes = NO_BYTES;
+    }
+  }
+
+  #settleBefore(slot: number): void {
+    try {
+      this.settle();
+    } catch (error) {
+      this.#onLost(slot);
+      throw error;
     }
   }
 

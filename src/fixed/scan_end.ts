@@ -82,5 +82,5 @@ function promoteSlot(shard: Shard, slot: number): void {
   if (shard.unverified.has(slot) || shard.suspects.has(slot)) return;
   const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
   const key = shard.file.window.slice(keyAt, keyAt + shard.keyLength);
-  shard.index.promote(hashKey(key, 0, key.length), slot, key, 0);
+  shard.index.promote(hashKey(key, 0, key.length), slot);
 }

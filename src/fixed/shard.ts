@@ -129,9 +129,11 @@ export class Shard implements KeySource {
    */
   find(hash: number, key: Uint8Array, at = 0): number {
     if (this.file.inMemory) return this.index.find(hash, key, at);
+    // Settles what is new, which may come upon bad slots too.
+    const { index } = this;
     for (;;) {
       this.#badSlot = -1;
-      const slot = this.index.find(hash, key, at);
+      const slot = index.find(hash, key, at);
       if (this.#badSlot < 0) {
         if (slot < 0 || this.crcMatches(slot)) return slot;
         this.#badSlot = slot;

@@ -16,6 +16,7 @@ import {
   homeOf,
   insertAt,
   MOST_HOMES,
+  moveToFront,
   newSegment,
   placeOfSlot,
   placeOfTag,
@@ -146,10 +147,27 @@ export class SlotIndex {
     const segment = this.#directory[hash >>> this.#shift];
     const place = placeOfSlot(segment, tagOf(hash), slot);
     if (place < 0) return false;
+    // Before anything changes: reading a slot may throw.
+    const isDuplicate = this.#duplicates > 0 && this.#isHeldBeside(slot, segment, { hash, bytes, at });
     removeAt(segment, place);
     this.#entries--;
-    if (this.#duplicates > 0 && this.find(hash, bytes, at) >= 0) this.#duplicates--;
+    if (isDuplicate) this.#duplicates--;
     return true;
+  }
+
+  /** Whether another slot holds the key of this one. */
+  #isHeldBeside(
+    slot: number,
+    segment: Segment,
+    { hash, bytes, at }: { hash: number; bytes: Uint8Array; at: number },
+  ): boolean {
+    const { entries } = segment;
+    const tag = tagOf(hash);
+    for (let place = placeOfTag(segment, tag); entries[place] === tag; place += 2) {
+      const other = (entries[place + 1] - 1) >>> 0;
+      if (other !== slot && this.#keys.slotHasKey(other, bytes, at)) return true;
+    }
+    return false;
   }
 
   /** Removes the entry of a slot whose key is no longer known: looks at all entries. */
@@ -169,9 +187,12 @@ export class SlotIndex {
     }
   }
 
-  /** Serves the key from this slot, which has an entry, where several hold it. */
-  promote(hash: number, slot: number, bytes: Uint8Array, at: number): void {
-    if (this.#duplicates > 0 && this.remove(hash, slot, bytes, at)) this.insert(hash, slot, bytes, at);
+  /** Serves the key of this slot, which has an entry under the hash, from it where several hold it. */
+  promote(hash: number, slot: number): void {
+    if (this.#duplicates === 0) return;
+    const segment = this.#directory[hash >>> this.#shift];
+    const place = placeOfSlot(segment, tagOf(hash), slot);
+    if (place >= 0) moveToFront(segment, place);
   }
 
   #makeRoom(segment: Segment): void {

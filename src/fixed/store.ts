@@ -1,4 +1,4 @@
-import { IncompleteError, UsageError } from "../errors.ts";
+import { ClosedError, IncompleteError, UsageError } from "../errors.ts";
 import type { Shape } from "../slot_events.ts";
 import { CopyInto, copyOf } from "./copy.ts";
 import { iterateShard } from "./entries.ts";
@@ -31,6 +31,7 @@ export interface ReadOptions {
 export class Store {
   readonly #isComplete: (shard: number) => boolean;
   readonly #into = new CopyInto();
+  #isClosed = false;
 
   /** A store over recovered shards; `isComplete` says whether a shard ever finished a whole scan. */
   constructor(
@@ -100,8 +101,14 @@ export class Store {
     for (const each of shard === undefined ? this.shards : [this.shards[shard]]) {
       for (const entry of iterateShard(each)) {
         if (this.#serves(each, entry[0])) yield entry;
+        if (this.#isClosed) throw new ClosedError("Cannot go on reading entries: the store was closed");
       }
     }
+  }
+
+  /** Its files are about to be closed: who still iterates is told so at the next step. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** Whether reads find a key in this shard, which holds it; only a misrouted one may come after another. */

@@ -47,8 +47,8 @@ const AHEAD_BYTES = 1 << 20;
 /** See the head of this file. */
 export class MappedFile extends FileBase implements SlotFile {
   readonly kind = "mapped" as const;
-  /** Another process may write a file that is only read here, so that nothing stays checked. */
-  readonly inMemory: boolean;
+  /** What the system has dropped from memory it reads again, and who knows what comes back: nothing stays checked. */
+  readonly inMemory = false;
   readonly loadLimit: number;
   window: Uint8Array;
   view: DataView;
@@ -67,7 +67,6 @@ export class MappedFile extends FileBase implements SlotFile {
     super(options);
     this.#path = options.path;
     this.#isWritable = !options.readOnly;
-    this.inMemory = this.#isWritable;
     this.loadLimit = Math.max(1, Math.floor(LOAD_BYTES / options.recordBytes));
     this.#shift = Math.floor(Math.log2(WINDOW_BYTES / options.recordBytes));
     this.#mask = 2 ** this.#shift - 1;

@@ -219,3 +219,16 @@ describe.each(STORAGE_KINDS)("settleDuplicates over a %s file", (kind) => {
     expect([turns, get(shard, "a")]).toEqual([0, v(1)]);
   });
 });
+
+test("settleDuplicates that a broken disk stopped changes nothing for good", async () => {
+  for (let reads = 0; reads < 6; reads++) {
+    const { shard, disk } = makeShard(8, { kind: "positional" });
+    apply(shard, [put(2, "k"), put(5, "k")]);
+    shard.settle();
+    disk.failingRead = reads;
+    await settleDuplicates(shard, "lowest", quietly()).catch(() => {});
+    disk.failingRead = Infinity;
+    await settleDuplicates(shard, "highest", quietly());
+    expect([get(shard, "k"), shard.index.keys, shard.index.duplicates]).toEqual([v(5), 1, 1]);
+  }
+});

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import { applyEvents } from "../../src/fixed/apply.ts";
 import { DELETED, FREE, OCCUPIED, packMeta } from "../../src/fixed/meta.ts";
 import { hashKey } from "../../src/fixed/routing.ts";
 import { equalBytes, readWord, writeWord } from "../../src/fixed/shard.ts";
 import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
-import { apply, damage, keyOf, makeShard, valueIn } from "../fakes/shard_kit.ts";
+import { apply, batchOf, damage, keyOf, makeShard, valueIn } from "../fakes/shard_kit.ts";
 
 function hash(key: Uint8Array): number {
   return hashKey(key, 0, key.length);
@@ -174,4 +175,20 @@ describe("words and ranges", () => {
     expect([equalBytes(a, 1, b, 2, 2), equalBytes(a, 1, b, 2, 3), equalBytes(a, 0, b, 0, 0)])
       .toEqual([true, false, true]);
   });
+});
+
+test("a slot that is found bad while new keys settle is not taken for the key that is looked up", () => {
+  const { shard, disk } = makeShard(8, { kind: "positional" });
+  apply(shard, [{ slot: 5, version: 1, key: "k", value: "1" }, {
+    slot: 1,
+    version: 1,
+    key: "x",
+    value: "2",
+  }]);
+  shard.settle();
+  damage(disk, 5, 8, 1);
+  applyEvents(shard, batchOf({ slot: 2, version: 3, key: "k", value: "3" }));
+  expect(valueIn(shard, "x", hash)).toBe("2");
+  expect([...shard.unverified]).toEqual([]);
+  expect(valueIn(shard, "k", hash)).toBe("3");
 });

@@ -82,7 +82,7 @@ class Checked {
   promote(slot: number): void {
     const key = this.slotKeys.get(slot)!;
     this.slotsOf.set(key, [slot, ...this.slotsOf.get(key)!.filter((other) => other !== slot)]);
-    this.index.promote(this.#hash(key), slot, bytesOfKey(key), AT);
+    this.index.promote(this.#hash(key), slot);
   }
 
   find(key: number): number {

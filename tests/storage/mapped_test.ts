@@ -116,7 +116,7 @@ describe("mapped windows", () => {
   });
 
   test("what is only read may be changed by others, so that nothing stays checked", () => {
-    expect(openHoles(1).file.inMemory).toBe(true);
+    expect(openHoles(1).file.inMemory).toBe(false);
     expect(openHoles(1, { readOnly: true }).file.inMemory).toBe(false);
   });
 
