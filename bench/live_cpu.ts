@@ -1,7 +1,7 @@
 /** What a live event costs the follower's process. */
 import { join } from "node:path";
 
-import type { Bench, Contender, Figures, Prepared, Ratio, RuntimeName, Setup } from "./bench.ts";
+import type { Bench, Contender, Figures, Prepared, Ratio, Setup } from "./bench.ts";
 import { ArmdbLive, type LiveFollower, SlotcaskLive, type StartFollower } from "./live_followers.ts";
 import { BenchLeader } from "./real_leader.ts";
 import { withDirectory } from "./rounds.ts";
@@ -10,10 +10,16 @@ const KEYS = 1_000_000;
 const QUICK_KEYS = 50_000;
 /** Puts a second, and the bench that has them. */
 const RATES = [[20_000, "live-cpu-20k"], [90_000, "live-cpu-90k"]] as const;
-const CHURN_MS = 10_000;
+const CHURN_MS = 8000;
 const QUICK_CHURN_MS = 1500;
-/** The churn has run so long when the measuring begins. */
-const WARM_MS = 1000;
+/**
+ * The churn has run so long when the measuring begins: of 110 batches a second the runtimes learn but slowly what is
+ * worth compiling, and a link stays live for days.
+ */
+const WARM_MS = 6000;
+const QUICK_WARM_MS = 500;
+/** Not what is compared, and so not worth all rounds. */
+const DEFAULT_SYNC_ROUNDS = 3;
 /** A link that broke under its load, on a machine that has other things to do, is tried anew. */
 const TRIES = 3;
 /** Longer than a scan, and the wait of armdb's follower before it. */
@@ -28,9 +34,12 @@ export const LIVE_CPU_BENCHES: readonly Bench[] = RATES.map(([rate, name]) => ({
 
 async function prepare(rate: number, { dir, runtimes, quick }: Setup): Promise<Prepared> {
   const leader = await BenchLeader.start(dir, { shape: "8x16", shards: 1, slots: quick ? QUICK_KEYS : KEYS });
-  const churn = { rate, churnMs: quick ? QUICK_CHURN_MS : CHURN_MS };
-  const contender = (name: string, start: StartFollower): Contender => ({
+  const churn = quick
+    ? { rate, warmMs: QUICK_WARM_MS, churnMs: QUICK_CHURN_MS }
+    : { rate, warmMs: WARM_MS, churnMs: CHURN_MS };
+  const contender = (name: string, start: StartFollower, rounds?: number): Contender => ({
     name,
+    rounds,
     measure: () =>
       leader.measure(() =>
         withDirectory(join(dir, name), async (path) => {
@@ -41,23 +50,21 @@ async function prepare(rate: number, { dir, runtimes, quick }: Setup): Promise<P
   });
   return {
     contenders: [
-      ...runtimes.map((runtime) => contender(`slotcask ${runtime}`, SlotcaskLive.in(runtime))),
+      ...runtimes.flatMap((runtime) => [
+        // armdb's follower is run without syncs, so these are too.
+        contender(`slotcask ${runtime}`, SlotcaskLive.in(runtime, { sync: "none" })),
+        contender(`mapped ${runtime}`, SlotcaskLive.in(runtime, { sync: "none", storage: "mapped" })),
+        contender(`50 ms ${runtime}`, SlotcaskLive.in(runtime), DEFAULT_SYNC_ROUNDS),
+      ]),
       contender("armdb", ArmdbLive.start),
     ],
-    ratios: runtimes.map(ratioOf),
+    ratios: runtimes.flatMap((runtime) => [`slotcask ${runtime}`, `mapped ${runtime}`]).map(ratioOf),
     [Symbol.asyncDispose]: () => leader[Symbol.asyncDispose](),
   };
 }
 
-function ratioOf(runtime: RuntimeName): Ratio {
-  return {
-    figure: "us/event",
-    of: `slotcask ${runtime}`,
-    against: "armdb",
-    atMost: true,
-    must: 0.2,
-    reach: 0.1,
-  };
+function ratioOf(of: string): Ratio {
+  return { figure: "us/event", of, against: "armdb", atMost: true, must: 0.2, reach: 0.1 };
 }
 
 /** Throws if the link broke each time: CPU of a scan is not that of live events. */
@@ -74,6 +81,8 @@ async function measure(leader: BenchLeader, follower: LiveFollower, churn: Churn
 interface Churn {
   /** Puts per second. */
   rate: number;
+  /** How long they come before that. */
+  warmMs: number;
   /** How long is measured. */
   churnMs: number;
 }
@@ -98,7 +107,7 @@ async function scansOf({ peer }: BenchLeader): Promise<number> {
 async function costOf(
   leader: BenchLeader,
   follower: LiveFollower,
-  { rate, churnMs }: Churn,
+  { rate, warmMs, churnMs }: Churn,
 ): Promise<Figures | undefined> {
   const { peer, filling: { slots } } = leader;
   const look = async () => ({
@@ -108,7 +117,7 @@ async function costOf(
     scans: await scansOf(leader),
   });
   await peer.command(`churn ${rate} 0 ${slots} 1 0`);
-  await wait(WARM_MS);
+  await wait(warmMs);
   const before = await look();
   await wait(churnMs);
   const after = await look();

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import type { FollowOptions } from "../mod.ts";
 import { ArmdbPeer } from "../tests/interop/armdb_peer.ts";
 import type { RuntimeName } from "./bench.ts";
 import { Child } from "./child.ts";
@@ -32,11 +33,14 @@ export type StartFollower = (leader: BenchLeader, dir: string) => Promise<LiveFo
 export class SlotcaskLive implements LiveFollower {
   private constructor(readonly child: Child) {}
 
-  /** A {@link StartFollower} for a runtime. */
-  static in(runtime: RuntimeName): (leader: BenchLeader, dir: string) => Promise<SlotcaskLive> {
+  /** A {@link StartFollower} for a runtime, with options of `follow`. */
+  static in(
+    runtime: RuntimeName,
+    options: FollowOptions = {},
+  ): (leader: BenchLeader, dir: string) => Promise<SlotcaskLive> {
     return async (leader, dir) => {
       const follower = new SlotcaskLive(new Child(runtime, "put_visible.ts"));
-      await follower.child.ask("start", leader.address, join(dir, "replica"));
+      await follower.child.ask("start", leader.address, join(dir, "replica"), options);
       return follower;
     };
   }

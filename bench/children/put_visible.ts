@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 
-import { follow, type Follower } from "../../mod.ts";
+import { follow, type Follower, type FollowOptions } from "../../mod.ts";
 import { answerQuestions } from "./answer.ts";
 
 const POLL_MS = 20;
@@ -29,8 +29,8 @@ async function live(): Promise<void> {
 
 answerQuestions({
   /** Begins to follow into a fresh directory; answers once the leader's shape is known. */
-  start: async (leader: string, dir: string) => {
-    follower = await follow(leader, { dir });
+  start: async (leader: string, dir: string, options: FollowOptions) => {
+    follower = await follow(leader, { ...options, dir });
   },
   /** Answers once all is there and the link is live. */
   live,

@@ -26,6 +26,7 @@ import type { Shape, SlotEvents } from "../slot_events.ts";
 import { wrapStorageError } from "../storage/storage_error.ts";
 import type { TimeSlice } from "../time_slice.ts";
 import { ShardWork } from "./shard_work.ts";
+import { touchSlots } from "./touch.ts";
 
 /** `none` leaves it to the system, `batch` before each Ack, a number every so many ms. */
 export type SyncPolicy = "none" | "batch" | number;
@@ -76,6 +77,8 @@ export class ReplicaTarget implements ReplicationTarget {
   #directory: Directory | undefined;
   #creating: Promise<void> | undefined;
   #isClosed = false;
+  /** Only so that it is used: see {@link touchSlots}. */
+  #touched = 0;
 
   /** A target over an open directory, or over one that the first ShardInfo creates. */
   constructor(options: ReplicaTargetOptions, directory: Directory | undefined) {
@@ -171,6 +174,7 @@ export class ReplicaTarget implements ReplicationTarget {
     const shard = this.#shard(id);
     const { scan, cursor } = this.#states[id];
     const wasMisrouted = shard.misrouted;
+    if (source === "stream" && shard.file.kind !== "positional") this.#touched = touchSlots(shard, events);
     const applied = applyEvents(shard, events, source === "scan" ? scan?.whole : undefined);
     if (shard.misrouted && !wasMisrouted) this.#options.onMisrouted?.(id);
     cursor.advance(events.count, applied, shard.maxVersion);
@@ -179,8 +183,8 @@ export class ReplicaTarget implements ReplicationTarget {
 
   flush(id: number): void {
     const shard = this.#shard(id);
-    shard.settle();
     try {
+      shard.settle();
       shard.file.flush();
     } catch (error) {
       throw wrapStorageError(error, "write", this.#directory!.shardPath(id, FileName.data));

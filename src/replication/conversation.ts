@@ -44,6 +44,8 @@ export interface ConversationListener {
 const LATE_MS = 25;
 /** How long to look, and how often in a row: a machine that is always late must go on all the same. */
 const GRACE_MS = 50, MOST_GRACES = 4;
+/** A timer that comes so early counts as one in time: to wait for the rest would be an awakening of its own. */
+const EARLY_MS = 0.5;
 /** slot_id and meta. */
 const EVENT_HEAD_BYTES = 8;
 
@@ -321,11 +323,15 @@ export class Conversation {
     this.#connection!.pause();
   }
 
-  /** So many events, in the bytes that they take at the most, and no more than so many bytes. */
+  /**
+   * So many events, in the bytes that they take at the most, and no more than so many bytes. While a scan of protocol
+   * 1 waits, all those bytes: its last batch was acknowledged already, and the stream may lie behind it.
+   */
   #readAheadLimit(): number {
     const { readAheadBytes, readAheadEvents } = this.shared.settings;
     const info = this.session?.info;
-    if (info === undefined) return readAheadBytes;
+    const mayStream = this.shared.versions.current === 1 && this.session?.scanIsOpen;
+    if (info === undefined || mayStream) return readAheadBytes;
     return Math.min(readAheadBytes, readAheadEvents * (EVENT_HEAD_BYTES + info.keyLength + info.valueLength));
   }
 
@@ -342,22 +348,24 @@ export class Conversation {
   }
 
   #armAt(due: number): void {
-    clearTimeout(this.#timer);
+    if (this.#timerDue !== Infinity) clearTimeout(this.#timer);
     this.#timerDue = due;
-    const wait = Math.min(Math.max(0, due - this.shared.now()), LONGEST_TIMEOUT_MS);
-    this.#timer = setTimeout(() => this.#onTimer(), wait);
+    // Whole ms: the runtimes cut what is left off, and come too early.
+    const wait = Math.ceil(Math.min(Math.max(0, due - this.shared.now()), LONGEST_TIMEOUT_MS));
+    this.#timer = setTimeout(this.#onTimer, wait);
   }
 
-  #onTimer(): void {
+  #onTimer = (): void => {
     const now = this.shared.now();
     const lateMs = now - this.#timerDue;
     this.#timerDue = Infinity;
     if (this.#isOver || this.#isBusy) return;
     if (lateMs > LATE_MS && this.#graces++ < MOST_GRACES) return this.#armAt(now + GRACE_MS);
     this.#graces = 0;
-    if (now >= this.session!.deadline) this.#run(() => this.session!.tick(now));
+    const { deadline } = this.session!;
+    if (now + EARLY_MS >= deadline) this.#run(() => this.session!.tick(Math.max(now, deadline)));
     else this.#armTimer();
-  }
+  };
 
   #fail(error: unknown): void {
     this.#isBusy = false;

@@ -21,6 +21,11 @@ export class FullRun {
     return Math.floor(this.#events / LONG_RUN_EVENTS) > Math.floor(before / LONG_RUN_EVENTS);
   }
 
+  /** Whether the last batch was full: its leader has more to send. */
+  get isOpen(): boolean {
+    return this.#events > 0;
+  }
+
   /** The queue was empty: what was dropped, was dropped within the run that ends. Answers whether a scan is due. */
   end(): boolean {
     const isSuspect = this.#events >= SUSPECT_EVENTS;

@@ -29,35 +29,14 @@ import {
   FrameType,
   frameTypeName,
   HEARTBEAT_FRAME,
-  type ProtocolVersion,
   type ShardInfo,
   writeAck,
 } from "./protocol.ts";
+import type { SessionOptions, SessionPhase } from "./session_options.ts";
+import { StreamPace } from "./stream_pace.ts";
 import type { EventSource } from "./target.ts";
-import type { SessionTimes } from "./times.ts";
 
-/** Where a session stands. */
-export type SessionPhase = "greeting" | "catching-up" | "settling" | "live" | "catch-up-only" | "ended";
-
-/** What a session is started with. */
-export interface SessionOptions {
-  /** The shard. */
-  shard: number;
-  /** The protocol version to speak. */
-  version: ProtocolVersion;
-  /** Whether no slot was ever written here. */
-  emptyState: boolean;
-  /** A side scan goes beside a stream and ends at CaughtUp. */
-  side: boolean;
-  /** Whether an Ack waits for the disk while live. */
-  syncBatches: boolean;
-  /** Idle ms after which a nudge is sent; undefined sends none. */
-  nudgeMs: number | undefined;
-  /** All other intervals. */
-  times: SessionTimes;
-  /** Applied events and newest version, for the Ack. */
-  progress: () => { applied: number; maxVersion: number };
-}
+export type { SessionOptions, SessionPhase } from "./session_options.ts";
 
 /** A slot id this far beyond all that is known is an error, not a reason to grow the file. */
 const SLOT_SLACK = 65_536;
@@ -83,8 +62,10 @@ export class Session {
   #sentAt: number;
   #hasStreamed = false;
   readonly #fullRun = new FullRun();
+  readonly #pace = new StreamPace();
   #batchesSinceSync = 0;
   #ackIsDue = false;
+  #ackIsHeld = false;
   #isJudging = false;
 
   /** A session whose connection has just been made. */
@@ -98,7 +79,7 @@ export class Session {
     return this.#hasStreamed;
   }
 
-  /** Whether the leader waits for an Ack before it sends more. */
+  /** Whether CaughtUp is still to come: it may have, and be unread. */
   get scanIsOpen(): boolean {
     return this.phase === "greeting" || this.phase === "catching-up";
   }
@@ -162,7 +143,8 @@ export class Session {
       this.#ackIsDue = true;
       this.#effects.push({ type: "flush" }, { type: "sync" });
     } else {
-      this.#sendAck(now);
+      this.#ackIsHeld = this.#mayHoldAck();
+      if (!this.#ackIsHeld) this.#sendAck(now);
       this.#effects.push({ type: "flush" });
     }
     return this.#effects;
@@ -206,7 +188,7 @@ export class Session {
   /** The deadline has come. */
   tick(now: number): readonly Effect[] {
     this.#effects.length = 0;
-    if (now >= this.#sendDeadline()) this.#send(HEARTBEAT_FRAME, now);
+    if (now >= this.#sendDeadline()) this.#sendDue(now);
     if (now >= this.#phaseDeadline()) this.#onPhaseDeadline(now);
     return this.#effects;
   }
@@ -234,6 +216,7 @@ export class Session {
     }
     const events = this.#decoder.decode(payload, this.#options);
     const highestSlot = this.#requireKnownSlots(events);
+    if (this.#ackIsHeld) this.#sendAck(now);
     if (this.phase === "catching-up") this.#onScanned(events, now);
     this.received.batches++;
     this.received.events += events.count;
@@ -265,6 +248,7 @@ export class Session {
 
   #onStreamed(events: number, payloadBytes: number): void {
     this.#hasStreamed = true;
+    this.#pace.add(events);
     if (this.#fullRun.add(events, payloadBytes)) this.#effects.push({ type: "suspect-drops" });
   }
 
@@ -356,7 +340,20 @@ export class Session {
     const { times, version, nudgeMs } = this.#options;
     if (version === 1) return this.#hasStreamed ? this.#sentAt + times.heartbeatV1Ms : Infinity;
     if (nudgeMs === undefined) return this.#sentAt + times.heartbeatMs;
-    return Math.max(this.#sentAt, this.#heardAt) + nudgeMs;
+    if (this.#ackIsHeld) return this.#heardAt + this.#pace.ackMs(nudgeMs, times);
+    return Math.max(this.#sentAt, this.#heardAt) + this.#pace.nudgeMs(nudgeMs, times);
+  }
+
+  #sendDue(now: number): void {
+    if (this.#ackIsHeld) return this.#sendAck(now);
+    this.#pace.rest();
+    this.#send(HEARTBEAT_FRAME, now);
+  }
+
+  /** A full batch has others behind it. Protocol 1 does not wait for Acks, and so gathers nothing meanwhile. */
+  #mayHoldAck(): boolean {
+    const { version, nudgeMs } = this.#options;
+    return this.phase === "live" && version === 2 && nudgeMs !== undefined && !this.#fullRun.isOpen;
   }
 
   #requireKnownSlots(events: SlotEvents): number {
@@ -389,7 +386,7 @@ export class Session {
   }
 
   #sendAck(now: number): void {
-    this.#ackIsDue = false;
+    this.#ackIsDue = this.#ackIsHeld = false;
     const { applied, maxVersion } = this.#options.progress();
     writeAck(this.#ack, { shard: this.#options.shard, applied, maxVersion });
     this.#send(this.#ack, now);

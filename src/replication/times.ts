@@ -14,6 +14,8 @@ export interface SessionTimes {
   settleMs: number;
   /** Without a frame behind CaughtUp, until a link to a v1 leader counts as catch-up-only. */
   catchUpOnlyMs: number;
+  /** How long an Ack waits while many events are streamed (protocol 2, with nudges): see stream_pace.ts. */
+  gatherMs: number;
   /** Between Heartbeats of ours (protocol 2, without nudges). */
   heartbeatMs: number;
   /** Between Heartbeats of ours against protocol 1, which never reads them while it streams. */
@@ -29,6 +31,7 @@ export const DEFAULT_TIMES: SessionTimes = {
   scanBytesPerMs: 50_000,
   settleMs: 250,
   catchUpOnlyMs: 6000,
+  gatherMs: 4,
   heartbeatMs: 5000,
   heartbeatV1Ms: 60_000,
 };

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { CursorFile } from "../../src/directory/cursor_file.ts";
 import { decodeCursor, encodeCursor } from "../../src/fixed/cursor.ts";
+import type { Files } from "../../src/runtime/runtime.ts";
 import { until } from "../harness/until.ts";
 import { files, temporaryDirectory } from "./sample.ts";
 
@@ -57,6 +58,30 @@ describe("CursorFile", () => {
     const bytes = files.readFile(path)!.toHex();
     cursor.save();
     expect(files.readFile(path)!.toHex()).toBe(bytes);
+  });
+
+  test("leaves no file open behind a clean stop", () => {
+    const open = new Set<number>();
+    const counting: Files = {
+      ...files,
+      open(path, mode) {
+        const file = files.open(path, mode);
+        open.add(file);
+        return file;
+      },
+      close(file) {
+        open.delete(file);
+        files.close(file);
+      },
+    };
+    const cursor = new CursorFile(counting, path, 0);
+    for (const applied of [1000, 2000]) {
+      cursor.advance(1000, 1000, 1);
+      expect(open.size).toBe(applied === 1000 ? 1 : 0);
+      cursor.save();
+      expect(open.size).toBe(0);
+      expect(saved()).toMatchObject({ applied });
+    }
   });
 
   test("goes on from the file's count", () => {

@@ -27,6 +27,7 @@ test("defaults", () => {
       scanBytesPerMs: 50_000,
       settleMs: 250,
       catchUpOnlyMs: 6000,
+      gatherMs: 4,
       heartbeatMs: 5000,
       heartbeatV1Ms: 60_000,
     },

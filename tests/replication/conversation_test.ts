@@ -142,6 +142,23 @@ describe("a conversation", () => {
     stage.talk.end({ reason: "closed" });
   });
 
+  test("protocol 1: a stream behind the last batch of a scan, which waits for room, does not stop the socket", async () => {
+    const stage = new Stage({ readAheadBytes: 1 << 20, readAheadEvents: 64 }, { version: 1 });
+    const connection = await stage.start();
+    connection.receive(infoFrame());
+    await stage.called("beginScan 0 scan");
+    const release = stage.target.hold("grow");
+    connection.receive(batch([put(64)]));
+    await until(() => connection.sent.includes("Ack"), 1000);
+    const streamed = Array.from({ length: 12 }, (_, i) => batch(puts(30, { version: i + 2 })));
+    connection.receive(CAUGHT_UP, ...streamed);
+    await turns();
+    expect([connection.isPaused, stage.counters.droppedFrames]).toEqual([false, 0]);
+    release();
+    await until(() => stage.target.calls.filter((call) => call.startsWith("apply")).length === 13, 1000);
+    stage.talk.end({ reason: "closed" });
+  });
+
   test("one byte at a time is the same", async () => {
     const stage = new Stage();
     const connection = await stage.start();
@@ -387,6 +404,18 @@ test("a storm of Heartbeats is answered by none", async () => {
   await stage.called("apply 0 stream [1] = [1]");
   stage.talk.end({ reason: "closed" });
   expect(connection.sent).toEqual(["SyncRequest", "Ack"]);
+});
+
+test("an Ack that is held goes by the timer, ahead of the next nudge", async () => {
+  const stage = new Stage({ nudgeMs: () => 50 });
+  const connection = await stage.live();
+  const before = connection.sent.length;
+  connection.receive(batch([put(1)]));
+  await stage.called("flush 0");
+  expect(connection.sent.slice(before)).toEqual([]);
+  await until(() => connection.sent.length > before, 1000);
+  expect(connection.sent.slice(before)).toEqual(["Ack"]);
+  stage.talk.end({ reason: "closed" });
 });
 
 test("nudges go out while live and idle, and stop with the end", async () => {

@@ -110,8 +110,60 @@ describe("deadlines", () => {
     expect(talk.session.deadline - talk.now).toBe(2);
     talk.now += 1;
     talk.session.applied(talk.now);
-    expect(talk.session.deadline - talk.now).toBe(2);
-    expect([talk.wait(), talk.wait()]).toEqual([[2, "send Heartbeat"], [2, "send Heartbeat"]]);
+    expect([talk.wait(), talk.wait(), talk.wait()]).toEqual([
+      [1, "send Ack"],
+      [2, "send Heartbeat"],
+      [2, "send Heartbeat"],
+    ]);
+  });
+});
+
+describe("the Ack of a streamed batch", () => {
+  /** A batch comes and is applied. Answers what is done then, without `apply`. */
+  function stream(talk: Talk, events: number): string {
+    const first = talk.frame(batch(puts(events)));
+    return `${first}, ${talk.said(talk.session.applied(talk.now))}`.replace(`apply ${events} stream, `, "");
+  }
+
+  test("goes when a nudge would, and the next nudge counts from it", () => {
+    const talk = talkIn("live", { nudgeMs: 2 });
+    expect(stream(talk, 255)).toBe("flush");
+    expect([talk.wait(), talk.wait()]).toEqual([[2, "send Ack"], [2, "send Heartbeat"]]);
+  });
+
+  test("comes later while the stream is busy, until nothing came for so long", () => {
+    const talk = talkIn("live", { nudgeMs: 2, times: { ...DEFAULT_TIMES, gatherMs: 5 } });
+    const wait = (events: number) => {
+      expect(stream(talk, events)).toBe("flush");
+      return talk.wait();
+    };
+    expect([wait(16), wait(16), wait(15), wait(16), wait(16)].map(([ms]) => ms)).toEqual([2, 5, 2, 2, 5]);
+    expect([talk.wait(), talk.wait()]).toEqual([[5, "send Heartbeat"], [2, "send Heartbeat"]]);
+    expect(wait(16)).toEqual([2, "send Ack"]);
+  });
+
+  test("waits no longer than on a busy stream, however seldom nudges are", () => {
+    const talk = talkIn("live", { nudgeMs: 60, times: { ...DEFAULT_TIMES, gatherMs: 5 } });
+    expect(stream(talk, 1)).toBe("flush");
+    expect([talk.wait(), talk.wait()]).toEqual([[5, "send Ack"], [60, "send Heartbeat"]]);
+  });
+
+  test("goes at once where the next batch is there already: this one was full, or the next one has come", () => {
+    const talk = talkIn("live", { nudgeMs: 2 });
+    expect(stream(talk, 256)).toBe("send Ack, flush");
+    expect(stream(talk, 1)).toBe("flush");
+    expect(stream(talk, 1)).toBe("send Ack, flush");
+    expect(talk.wait()).toEqual([2, "send Ack"]);
+  });
+
+  test.each(
+    [
+      ["protocol 1", { version: 1, nudgeMs: 2 }, "send Ack, flush"],
+      ["nudges off", { nudgeMs: undefined }, "send Ack, flush"],
+      ["an Ack that promises the disk", { syncBatches: true, nudgeMs: 2 }, "flush, sync"],
+    ] as [string, Partial<SessionOptions>, string][],
+  )("is not held: %s", (_name, options, effects) => {
+    expect(stream(talkIn("live", options), 1)).toBe(effects);
   });
 });
 
