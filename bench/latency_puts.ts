@@ -1,4 +1,5 @@
 /** Puts on an idle leader, and when the follower shows them. Latencies in ms. */
+import { setTimeout as wait } from "node:timers/promises";
 import type { ArmdbLive, SlotcaskLive } from "./live_followers.ts";
 import type { BenchLeader } from "./real_leader.ts";
 
@@ -19,7 +20,7 @@ function nextValue(): string {
 /** A timer alone would keep step with others of whole ms, so the rest is waited for awake. */
 async function randomGap(): Promise<void> {
   const until = performance.now() + LEAST_GAP_MS + Math.random() * GAP_SPREAD_MS;
-  await new Promise((resolve) => setTimeout(resolve, Math.floor(until - performance.now()) - 1));
+  await wait(Math.floor(until - performance.now()) - 1);
   while (performance.now() < until);
 }
 
@@ -40,7 +41,7 @@ export async function putsSeenBySlotcask(
     putAtMs.set(value, performance.now());
     await leader.peer.command(`put ${key} ${value}`);
   }
-  await new Promise((resolve) => setTimeout(resolve, 2 * LEAST_GAP_MS));
+  await wait(2 * LEAST_GAP_MS);
   const aheadMs = await clockAhead(() => child.ask<number>("clock"));
   const seenAtMs = await child.ask<Record<string, number>>("arrivals");
   return [...putAtMs].map(([value, atMs]) => {

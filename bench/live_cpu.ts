@@ -1,5 +1,6 @@
 /** What a live event costs the follower's process. */
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 
 import type { Bench, Contender, Figures, Prepared, Ratio, Setup } from "./bench.ts";
 import { ArmdbLive, type LiveFollower, SlotcaskLive, type StartFollower } from "./live_followers.ts";
@@ -126,8 +127,4 @@ async function costOf(
   const [events, ms] = [after.events - before.events, after.atMs - before.atMs];
   const cpuMs = after.cpuMs - before.cpuMs;
   return { "us/event": cpuMs * 1000 / events, "k events/s": events / ms, "cpu %": cpuMs * 100 / ms };
-}
-
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,6 +1,7 @@
 /** Followers of both makers that stay: what the benches of a live link ask them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 
 import type { FollowOptions } from "../mod.ts";
 import { ArmdbPeer } from "../tests/interop/armdb_peer.ts";
@@ -48,7 +49,7 @@ export class SlotcaskLive implements LiveFollower {
   /** See {@link LiveFollower}. */
   async live(): Promise<void> {
     await this.child.ask("live");
-    await settle();
+    await wait(SETTLE_MS);
   }
 
   /** See {@link LiveFollower}. */
@@ -83,7 +84,7 @@ export class ArmdbLive implements LiveFollower {
   /** See {@link LiveFollower}. */
   async live(): Promise<void> {
     await this.peer.command(`wait ${LIMIT_MS} >=${this.slots} len`);
-    await settle();
+    await wait(SETTLE_MS);
   }
 
   /** See {@link LiveFollower}. */
@@ -103,8 +104,4 @@ export class ArmdbLive implements LiveFollower {
   [Symbol.asyncDispose](): Promise<void> {
     return this.peer.kill();
   }
-}
-
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 }

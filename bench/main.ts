@@ -4,10 +4,9 @@
  * Tables go to standard output, progress to standard error. It fails if anything could not be measured, and not because
  * a ratio is not met.
  */
-import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import process from "node:process";
-import { ROOT, runtimePath } from "../tests/harness/runtimes.ts";
+import { findBun, runtimePath } from "../tests/harness/runtimes.ts";
 import { type Plan, readArguments } from "./arguments.ts";
 import { BENCHES } from "./benches.ts";
 import { commit, machine, runtimeVersion } from "./machine.ts";
@@ -15,18 +14,10 @@ import type { BenchResult } from "./results.ts";
 import { removeDirectories, runBench } from "./rounds.ts";
 import { benchLines } from "./table.ts";
 
-/** The Bun that the tests run with: tests/harness/run_all.ts names it too. */
-const BUN_PACKAGE = "bun@1.4.5";
-
-/** Names both executables in the environment, where the children look; npx fetches Bun first if need be. */
-function findRuntimes({ runtimes }: Plan): void {
+/** Names both executables in the environment, where the children look. */
+function nameRuntimes({ runtimes }: Plan): void {
   process.env.SLOTCASK_DENO ??= runtimePath("deno");
-  if (!runtimes.includes("bun") || runtimePath("bun") !== undefined) return;
-  const args = ["-y", BUN_PACKAGE, "-e", "console.log(process.execPath)"];
-  const { status, stdout } = spawnSync("npx", args, { cwd: ROOT, encoding: "utf8" });
-  const path = stdout?.trim().split("\n").at(-1) ?? "";
-  if (status !== 0 || path === "") throw new Error(`Cannot find Bun: npx -y ${BUN_PACKAGE} did not run`);
-  process.env.SLOTCASK_BUN = path;
+  if (runtimes.includes("bun")) process.env.SLOTCASK_BUN ??= findBun();
 }
 
 async function run(plan: Plan): Promise<BenchResult[]> {
@@ -48,7 +39,7 @@ async function run(plan: Plan): Promise<BenchResult[]> {
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const plan = readArguments(args, BENCHES);
-  findRuntimes(plan);
+  nameRuntimes(plan);
   const runtimes = Object.fromEntries(plan.runtimes.map((name) => [name, runtimeVersion(name)]));
   const head = {
     date: new Date().toISOString(),

@@ -1,5 +1,6 @@
 /** The real armdb, version 0.15.0, as leader and as follower. */
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { ArmdbPeer, type PeerShape } from "../tests/interop/armdb_peer.ts";
 import type { Contender, Figures } from "./bench.ts";
 import { processMemory } from "./process_memory.ts";
@@ -51,7 +52,7 @@ export class BenchLeader implements AsyncDisposable {
     try {
       return await use();
     } finally {
-      await new Promise((resolve) => setTimeout(resolve, RELEASE_MS));
+      await wait(RELEASE_MS);
     }
   }
 

@@ -1,4 +1,5 @@
 /** One rate, one fresh follower: does it go live, and does it stay so? Asked of the leader, as for all followers. */
+import { setTimeout as wait } from "node:timers/promises";
 import type { BenchLeader } from "./real_leader.ts";
 import type { StartFollower } from "./live_followers.ts";
 
@@ -68,7 +69,7 @@ async function watchCounts(leader: BenchLeader, windowMs: number): Promise<boole
   const startedMs = performance.now();
   let liveAtMs: number | undefined;
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await wait(POLL_MS);
     const counts = await countsOf(leader);
     const nowMs = performance.now();
     if (counts.scanned !== last.scanned || counts.dropped !== last.dropped) liveAtMs = undefined;
@@ -97,7 +98,7 @@ async function shows(
   const putAtMs = performance.now();
   while (performance.now() - putAtMs < LAG_LIMIT_MS) {
     if (await follower.get(KEY) === value) return true;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await wait(POLL_MS);
   }
   return false;
 }

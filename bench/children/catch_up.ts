@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
 import { follow, type Follower, type FollowerEvent, type StorageKind } from "../../mod.ts";
 import { processMemory } from "../process_memory.ts";
 import type { CatchUpReport } from "../reports.ts";
@@ -81,7 +82,7 @@ async function run(): Promise<CatchUpReport> {
   note("caughtUp");
   const { cpuMs, meter: { p99Ms: delayP99Ms } } = watch;
   if (follower.size !== Number(slots)) throw new Error(`${follower.size} keys are there, not ${slots}`);
-  await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  await wait(REST_MS);
   const { longestSliceMs, shards } = follower.status();
   const memory = processMemory();
   if (keep === "keep") await follower.close();

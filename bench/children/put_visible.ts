@@ -3,6 +3,7 @@
  * stands. Nobody speaks to it while such a bench measures.
  */
 import process from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
 
 import { follow, type Follower, type FollowOptions } from "../../mod.ts";
 import { answerQuestions } from "./answer.ts";
@@ -24,7 +25,7 @@ async function noteArrivals(): Promise<void> {
 
 async function live(): Promise<void> {
   await follower.caughtUp();
-  while (follower.status().phase !== "live") await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  while (follower.status().phase !== "live") await wait(POLL_MS);
 }
 
 answerQuestions({

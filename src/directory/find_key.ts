@@ -1,7 +1,6 @@
 /** Finds one key in a directory that nobody has opened, without loading it. */
 
-import { crc32 } from "../fixed/crc32.ts";
-import { SLOT_HEADER_BYTES } from "../fixed/layout.ts";
+import { SLOT_HEADER_BYTES, slotCrc } from "../fixed/layout.ts";
 import { OCCUPIED, statusOf, versionOf } from "../fixed/meta.ts";
 import { shardOfKey } from "../fixed/routing.ts";
 import { equalBytes, readWord } from "../fixed/shard.ts";
@@ -117,13 +116,13 @@ class Search {
   #look(file: SlotFile, slot: number, sidecar: Uint8Array | undefined): Omit<FoundKey, "shard"> | undefined {
     const { keyLength, valueLength } = this.#survey.shape;
     const offset = file.at(slot);
-    const { window } = file;
-    const own = readWord(window, offset);
+    const { window, view } = file;
+    const own = view.getUint32(offset, true);
     const meta = sidecar === undefined ? own : readWord(sidecar, slot * 4);
     if (statusOf(meta) !== OCCUPIED && statusOf(meta) !== 3) return undefined;
     const keyAt = offset + SLOT_HEADER_BYTES;
-    const crc = crc32(window, keyAt, keyLength + valueLength, crc32(window, offset, 4));
-    if (own !== meta || statusOf(meta) === 3 || readWord(window, offset + 4) !== crc) {
+    const crc = slotCrc(view, offset, keyLength + valueLength);
+    if (own !== meta || statusOf(meta) === 3 || view.getInt32(offset + 4, true) !== crc) {
       this.distrust ??= "a slot may hold it whose CRC does not match: see verify";
       return undefined;
     }

@@ -1,5 +1,4 @@
-import { crc32 } from "../fixed/crc32.ts";
-import { SLOT_HEADER_BYTES } from "../fixed/layout.ts";
+import { SLOT_HEADER_BYTES, slotCrc } from "../fixed/layout.ts";
 import { OCCUPIED, statusOf, versionOf } from "../fixed/meta.ts";
 import { hashKey, shardOfHashedKey } from "../fixed/routing.ts";
 import { equalBytes, readWord } from "../fixed/shard.ts";
@@ -36,15 +35,15 @@ export class SlotCheck implements KeySource {
   /** Adds what is wrong with a slot to `found`. Slots may be checked again, after a change of the file. */
   check(slot: number, found: Damage[]): void {
     const offset = this.#file.at(slot);
-    const { window } = this.#file;
-    const meta = readWord(window, offset);
+    const { window, view } = this.#file;
+    const meta = view.getUint32(offset, true);
     if (this.#sidecar !== undefined) this.#checkSidecar(slot, meta, found);
     const status = statusOf(meta);
     if (status === 3) this.#add(found, slot, "status", "status is 3, known are 0 to 2");
     if (status !== OCCUPIED) return;
     this.occupied++;
-    const stored = readWord(window, offset + 4);
-    const actual = this.#crcOf(window, offset);
+    const stored = view.getUint32(offset + 4, true);
+    const actual = slotCrc(view, offset, this.#shape.keyLength + this.#shape.valueLength) >>> 0;
     if (stored === actual) this.#checkKey(slot, window, offset + SLOT_HEADER_BYTES, found);
     else this.#add(found, slot, "crc", `CRC is ${hexWord(stored)}, its bytes give ${hexWord(actual)}`);
   }
@@ -79,11 +78,6 @@ export class SlotCheck implements KeySource {
     else if (other !== slot) {
       this.#add(found, slot, "duplicate", `its key ${this.#shown(bytes, keyAt)} is in slot ${other} too`);
     }
-  }
-
-  #crcOf(window: Uint8Array, offset: number): number {
-    const body = this.#shape.keyLength + this.#shape.valueLength;
-    return crc32(window, offset + SLOT_HEADER_BYTES, body, crc32(window, offset, 4));
   }
 
   #add(found: Damage[], slot: number, kind: DamageKind, text: string): void {

@@ -20,7 +20,7 @@ import type { WholeScan } from "./whole_scan.ts";
  */
 export function applyEvents(shard: Shard, events: SlotEvents, scan?: WholeScan): number {
   let applied = 0;
-  if (scan !== undefined && shard.file.kind !== "resident") readAhead(shard, events);
+  if (scan !== undefined && !shard.file.inMemory) readAhead(shard, events);
   for (let i = 0; i < events.count; i++) {
     const slot = events.slots[i];
     if (shard.suspects.size > 0) shard.suspects.delete(slot);
@@ -52,7 +52,10 @@ export function supersedes(shard: Shard, slot: number, meta: number): boolean {
   return statusOf(meta) === FREE && statusOf(old) !== FREE;
 }
 
-/** Applies one event unasked, as {@link applyEvents} does. At `keyAt` is the key, and the value behind it, of an OCCUPIED one. */
+/**
+ * Applies one event unasked, as {@link applyEvents} does. At `keyAt` is the key, and the value behind it, of an
+ * OCCUPIED one.
+ */
 export function applyEvent(
   shard: Shard,
   slot: number,

@@ -14,7 +14,7 @@
 
 import { DamagedDirectoryError, ForeignDirectoryError, ShapeError } from "../errors.ts";
 import type { Shape } from "../slot_events.ts";
-import { crc32 } from "./crc32.ts";
+import { crc32, crc32OfView, crc32OfWord } from "./crc32.ts";
 
 /** Bytes of the header of fixed.data: one page. */
 export const HEADER_BYTES = 4096;
@@ -190,6 +190,11 @@ export function checkHeader(header: DataHeader, shard: number, fileBytes: number
   if (fileBytes < least) {
     throw damaged(`it has ${fileBytes} bytes, its ${header.slotCount} slots need ${least}: it was truncated`);
   }
+}
+
+/** CRC that the slot at an offset should have, as an i32: over its meta and its body, key and value. */
+export function slotCrc(view: DataView, offset: number, bodyBytes: number): number {
+  return crc32OfView(view, offset + SLOT_HEADER_BYTES, bodyBytes, crc32OfWord(view.getInt32(offset, true)));
 }
 
 /** Writes slot count and CRC behind the metas; `crcOfMetas` is the CRC of the metas alone. */

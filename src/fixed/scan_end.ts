@@ -81,6 +81,5 @@ function promoteSlot(shard: Shard, slot: number): void {
   if (statusOf(shard.metas.get(slot)) !== OCCUPIED) return;
   if (shard.unverified.has(slot) || shard.suspects.has(slot)) return;
   const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
-  const key = shard.file.window.slice(keyAt, keyAt + shard.keyLength);
-  shard.index.promote(hashKey(key, 0, key.length), slot);
+  shard.index.promote(hashKey(shard.file.window, keyAt, shard.keyLength), slot);
 }

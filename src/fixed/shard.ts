@@ -1,7 +1,6 @@
 import type { SlotFile } from "../storage/slot_file.ts";
 import type { EventBytes, Shape } from "../slot_events.ts";
-import { crc32OfView, crc32OfWord } from "./crc32.ts";
-import { SLOT_HEADER_BYTES } from "./layout.ts";
+import { SLOT_HEADER_BYTES, slotCrc } from "./layout.ts";
 import { DELETED, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
 import { MetaTable } from "./meta_table.ts";
 import { NewKeys } from "./new_keys.ts";
@@ -151,9 +150,7 @@ export class Shard implements KeySource {
 
   /** Whether the slot at an offset has the CRC of its meta, key and value. */
   hasGoodCrc(view: DataView, offset: number): boolean {
-    const body = this.keyLength + this.valueLength;
-    const crc = crc32OfView(view, offset + SLOT_HEADER_BYTES, body, crc32OfWord(view.getInt32(offset, true)));
-    return view.getInt32(offset + 4, true) === crc;
+    return view.getInt32(offset + 4, true) === slotCrc(view, offset, this.keyLength + this.valueLength);
   }
 
   /** Takes a slot out of service until the leader sends it again. */
@@ -259,12 +256,4 @@ export function equalBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: numbe
 /** The little-endian u32 at an offset. */
 export function readWord(bytes: Uint8Array, at: number): number {
   return (bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24) >>> 0;
-}
-
-/** Writes a little-endian u32. */
-export function writeWord(bytes: Uint8Array, at: number, word: number): void {
-  bytes[at] = word;
-  bytes[at + 1] = word >>> 8;
-  bytes[at + 2] = word >>> 16;
-  bytes[at + 3] = word >>> 24;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { applyEvents } from "../../src/fixed/apply.ts";
 import { DELETED, FREE, OCCUPIED, packMeta } from "../../src/fixed/meta.ts";
 import { hashKey } from "../../src/fixed/routing.ts";
-import { equalBytes, readWord, writeWord } from "../../src/fixed/shard.ts";
+import { equalBytes, readWord } from "../../src/fixed/shard.ts";
 import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
 import { apply, batchOf, damage, keyOf, makeShard, valueIn } from "../fakes/shard_kit.ts";
 
@@ -163,9 +163,7 @@ describe("Shard over a positional file", () => {
 
 describe("words and ranges", () => {
   test("words are little-endian and unsigned, at any offset", () => {
-    const bytes = new Uint8Array(7);
-    writeWord(bytes, 1, 0xfedc_ba98);
-    expect([...bytes]).toEqual([0, 0x98, 0xba, 0xdc, 0xfe, 0, 0]);
+    const bytes = Uint8Array.of(0, 0x98, 0xba, 0xdc, 0xfe, 0, 0);
     expect(readWord(bytes, 1)).toBe(0xfedc_ba98);
   });
 

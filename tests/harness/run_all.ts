@@ -7,11 +7,9 @@
  */
 import { parseArgs } from "node:util";
 import { readJunit, type TestCounts } from "./junit.ts";
-import { ROOT, type RuntimeName } from "./runtimes.ts";
+import { findBun, ROOT, type RuntimeName } from "./runtimes.ts";
 import { findTestFiles } from "./test_files.ts";
 import { type RuntimeResult, summarize } from "./test_summary.ts";
-
-const BUN_PACKAGE = "bun@1.4.5";
 
 interface Plan {
   files: string[];
@@ -24,16 +22,6 @@ interface Plan {
 async function run(executable: string, args: string[], env: Record<string, string> = {}): Promise<number> {
   const command = new Deno.Command(executable, { args, env, cwd: ROOT, stdin: "null" });
   return (await command.spawn().status).code;
-}
-
-/** Asks npx, which fetches Bun first if need be. */
-async function findBun(): Promise<string> {
-  const args = ["-y", BUN_PACKAGE, "-e", "console.log(process.execPath)"];
-  const command = new Deno.Command("npx", { args, cwd: ROOT, stdin: "null", stderr: "inherit" });
-  const { success, stdout } = await command.output();
-  const path = new TextDecoder().decode(stdout).trim().split("\n").at(-1) ?? "";
-  if (!success || path === "") throw new Error(`Cannot find Bun: npx -y ${BUN_PACKAGE} did not run`);
-  return path;
 }
 
 function testArguments(runtime: RuntimeName, report: string): string[] {
@@ -67,7 +55,7 @@ async function readReport(path: string): Promise<TestCounts> {
 async function runRuntimes(runtimes: RuntimeName[], filters: string[]): Promise<RuntimeResult[]> {
   const directory = await Deno.makeTempDir();
   try {
-    const executables = { deno: Deno.execPath(), bun: await findBun() };
+    const executables = { deno: Deno.execPath(), bun: findBun() };
     const plan = { files: findTestFiles("tests", filters), executables, directory };
     if (plan.files.length === 0) throw new Error(`No test file's path contains ${filters.join(" or ")}`);
     // Bun's test runner does not install packages. Should this fail, then so does the first import of one.

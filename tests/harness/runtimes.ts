@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -15,6 +15,20 @@ export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 export function runtimePath(name: RuntimeName): string | undefined {
   return process.env[`SLOTCASK_${name.toUpperCase()}`] ??
     (process.versions[name] === undefined ? undefined : process.execPath);
+}
+
+const BUN_PACKAGE = "bun@1.4.5";
+
+/** The path of Bun's executable: asks npx, which fetches it first if need be. */
+export function findBun(): string {
+  const { status, stdout } = spawnSync("npx", ["-y", BUN_PACKAGE, "-e", "console.log(process.execPath)"], {
+    cwd: ROOT,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const path = stdout?.trim().split("\n").at(-1) ?? "";
+  if (status !== 0 || path === "") throw new Error(`Cannot find Bun: npx -y ${BUN_PACKAGE} did not run`);
+  return path;
 }
 
 /** What a child process came to. */
