@@ -16,6 +16,7 @@ export const PURE_NODE_MODULES: readonly string[] = ["node:path", "node:util", "
 
 const BELOW_WIRING = [
   "shared",
+  "values",
   "runtime interface",
   "runtime",
   "storage",
@@ -32,7 +33,9 @@ const BELOW_WIRING = [
  * that matches none is an error, so that a new directory gets its place here.
  */
 export const LAYERS: readonly Layer[] = [
-  { name: "shared", files: /^src\/(errors|error_code|slot_events|time_slice)\.ts$/, imports: [] },
+  { name: "shared", files: /^src\/(errors|error_code|histogram|slot_events|time_slice)\.ts$/, imports: [] },
+  // Typed keys and values: bytes to fields and back.
+  { name: "values", files: /^src\/values\//, imports: ["shared"] },
   { name: "runtime interface", files: /^src\/runtime\/runtime\.ts$/, imports: ["shared"] },
   { name: "runtime", files: /^src\/runtime\//, imports: ["shared", "runtime interface"], runtime: true },
   { name: "storage", files: /^src\/storage\//, imports: ["shared", "type:runtime interface"] },

@@ -1,0 +1,2 @@
+/** Watch and run a follower over HTTP. @module */
+export {};

@@ -1,0 +1,2 @@
+/** Typed keys and values. @module */
+export {};
