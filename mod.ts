@@ -16,11 +16,18 @@
 
 // To follow a leader.
 export { follow } from "./src/replica/follow.ts";
-export { Follower, type Lookup } from "./src/replica/follower.ts";
+export { Follower, type Lookup, type RescanOptions } from "./src/replica/follower.ts";
 export type { FollowerEvent, FollowOptions } from "./src/replica/follow_options.ts";
 export type { Found } from "./src/fixed/store.ts";
 export type { Change, ResyncReason, WatchOptions } from "./src/replica/watch.ts";
-export type { ErrorStatus, FollowerStatus, ShardStatus } from "./src/replica/status.ts";
+export type {
+  BackupStatus,
+  ErrorStatus,
+  FollowerStatus,
+  ShardStatus,
+  VerifyStatus,
+} from "./src/replica/status.ts";
+export type { HistogramSnapshot } from "./src/histogram.ts";
 export type { EndReason } from "./src/replication/effect.ts";
 export type { Phase } from "./src/replication/phase.ts";
 export type { BackoffOptions } from "./src/replication/backoff.ts";
@@ -39,6 +46,7 @@ export type { StorageKind } from "./src/storage/slot_file.ts";
 export type { SyncPolicy } from "./src/replica/replica_target.ts";
 export {
   ClosedError,
+  ConflictError,
   ConnectionError,
   DamagedDirectoryError,
   DivergedError,
@@ -46,6 +54,7 @@ export {
   IncompleteError,
   LeaderError,
   LockedError,
+  PermissionError,
   ProtocolError,
   ProtocolVersionError,
   type Remedy,

@@ -133,3 +133,19 @@ export class ClosedError extends SlotcaskError {
     super(message, "stop", options);
   }
 }
+
+/** What was asked for cannot be done now: it is under way already, or the follower is not in a state for it. */
+export class ConflictError extends SlotcaskError {
+  /** Remedy: stop. */
+  constructor(message: string, options?: SlotcaskErrorOptions) {
+    super(message, "stop", options);
+  }
+}
+
+/** The runtime was not given a permission; the message names the flag that gives it. */
+export class PermissionError extends SlotcaskError {
+  /** Remedy: stop. */
+  constructor(message: string, options?: SlotcaskErrorOptions) {
+    super(message, "stop", options);
+  }
+}

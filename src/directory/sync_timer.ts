@@ -1,4 +1,6 @@
 import type { SlotFile } from "../storage/slot_file.ts";
+import { Histogram } from "../histogram.ts";
+import { LastError } from "../last_error.ts";
 import { wrapStorageError } from "../storage/storage_error.ts";
 
 /** Makes a file durable by the clock, while it changes: reads and other shards go on meanwhile. */
@@ -6,7 +8,9 @@ export class SyncTimer {
   /** When all that was written was last known to be on disk (Unix ms). */
   syncedAtMs: number | undefined;
   /** Why the last sync failed, until one succeeds. */
-  error: Error | undefined;
+  readonly lastError: LastError = new LastError();
+  /** How long the syncs took that succeeded. */
+  readonly durations: Histogram = new Histogram();
   readonly #file: SlotFile;
   readonly #intervalMs: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -28,13 +32,16 @@ export class SyncTimer {
   /** Syncs now. Rejects with StorageError. */
   async now(): Promise<void> {
     const startedAtMs = Date.now();
+    const startedAt = performance.now();
     try {
       await this.#file.sync();
+      this.durations.observe(performance.now() - startedAt);
       this.syncedAtMs = startedAtMs;
-      this.error = undefined;
+      this.lastError.clear();
     } catch (error) {
-      this.error = wrapStorageError(error, "sync", "fixed.data");
-      throw this.error;
+      const failure = wrapStorageError(error, "sync", "fixed.data");
+      this.lastError.set(failure);
+      throw failure;
     }
   }
 

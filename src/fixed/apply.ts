@@ -26,13 +26,18 @@ export function applyEvents(shard: Shard, events: SlotEvents, scan?: WholeScan):
     if (shard.suspects.size > 0) shard.suspects.delete(slot);
     const wanted = scan === undefined ? supersedes(shard, slot, events.metas[i]) : scan.admits(events, i);
     if (!wanted) {
-      shard.counters.skipped++;
+      countSkipped(shard, versionOf(events.metas[i]), versionOf(shard.metas.get(slot)));
       continue;
     }
     applyEvent(shard, slot, events.metas[i], events, events.keyAt[i]);
     applied++;
   }
   return applied;
+}
+
+function countSkipped({ counters }: Shard, version: number, held: number): void {
+  if (version === held) counters.skipped.same++;
+  else counters.skipped.older++;
 }
 
 /** A scan's slots are neighbours, and each is compared with what is held: one read fetches them all. */

@@ -22,8 +22,8 @@ export interface ShardObserver {
 export interface ShardCounters {
   /** Events applied, by kind. */
   applied: { occupied: number; deleted: number; reset: number };
-  /** Events that changed nothing: the slot had that version, or a newer one. */
-  skipped: number;
+  /** Events that changed nothing: the slot had that very version, or a newer one. */
+  skipped: { same: number; older: number };
   /** Mappings dropped since another key took their slot. */
   staleCleanups: number;
   /** Slots whose CRC did not match, at open or at a read. */
@@ -50,7 +50,7 @@ export class Shard implements KeySource {
   /** See {@link ShardCounters}. */
   readonly counters: ShardCounters = {
     applied: { occupied: 0, deleted: 0, reset: 0 },
-    skipped: 0,
+    skipped: { same: 0, older: 0 },
     staleCleanups: 0,
     crcErrors: 0,
     diverged: 0,

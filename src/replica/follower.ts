@@ -1,6 +1,16 @@
-import { formatAddress } from "../address.ts";
+import { formatAddress, parseAddress } from "../address.ts";
 import { Directory, lockForWriting } from "../directory/directory.ts";
-import { ClosedError, ConnectionError, DivergedError, LeaderError, StorageError } from "../errors.ts";
+import {
+  ClosedError,
+  ConflictError,
+  ConnectionError,
+  DivergedError,
+  LeaderError,
+  PermissionError,
+  StorageError,
+  UsageError,
+} from "../errors.ts";
+import { LastError } from "../last_error.ts";
 import type { Found, Store } from "../fixed/store.ts";
 import type { FollowerEvent, ResolvedFollowOptions } from "./follow_options.ts";
 import { ReplicaTarget } from "./replica_target.ts";
@@ -8,10 +18,12 @@ import type { End } from "../replication/conversation.ts";
 import type { Link } from "../replication/link.ts";
 import { ProtocolChoice } from "../replication/link_shared.ts";
 import { Links, type LinksListener } from "../replication/links.ts";
-import type { Address, Runtime } from "../runtime/runtime.ts";
+import type { RescanReason } from "../replication/rescan_reason.ts";
+import type { Address, Network, Runtime } from "../runtime/runtime.ts";
 import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus, shardStatus } from "./status.ts";
 import type { DirectoryLock } from "../storage/dir_lock.ts";
 import { LONGEST_TIMEOUT_MS, TimeSlice } from "../time_slice.ts";
+import { Waiters } from "./waiters.ts";
 import { type Change, closedError, type ResyncReason, WatchHub, type WatchOptions } from "./watch.ts";
 
 /** Bytes that may wait for a store that is busy, per shard. */
@@ -26,6 +38,14 @@ const NUDGES_PER_MS = 4;
 /** Said once a shard. */
 const MISROUTED = "a key came that routes to another shard: lookups ask every shard from now on";
 
+/** Options of {@link Follower.rescan}. */
+export interface RescanOptions {
+  /** The shard; all without it. */
+  shard?: number;
+  /** Ends the waiting, not the scan. */
+  signal?: AbortSignal;
+}
+
 /** What a lookup found, and how old it may be. */
 export interface Lookup extends Found {
   /** When the shard was last proven current (Unix ms); undefined if it never was. */
@@ -38,13 +58,12 @@ export interface Lookup extends Found {
  * Made by `follow`; ended by `close()` or `await using`.
  */
 export class Follower implements AsyncDisposable {
-  /** The leader, as host:port. */
-  readonly leader: string;
   /** The replica's directory. */
   readonly dir: string;
   /** Resolves when the follower was closed; rejects with the error that stopped it for good. */
   readonly closed: Promise<void>;
 
+  readonly #network: Network;
   readonly #options: ResolvedFollowOptions;
   readonly #lock: DirectoryLock;
   readonly #target: ReplicaTarget;
@@ -53,10 +72,13 @@ export class Follower implements AsyncDisposable {
   readonly #slice: TimeSlice;
   readonly #startedAtMs = Date.now();
   readonly #created = new Waiters();
-  readonly #caughtUp: Waiters = new Waiters();
+  readonly #caughtUp = new Waiters();
+  /** By shard: who waits for its next scan. */
+  readonly #scanned = new Map<number, Waiters>();
+  readonly #stopError = new LastError();
+  #isRetargeting = false;
   #settle!: { resolve: () => void; reject: (error: Error) => void };
   #closing: Promise<number[]> | undefined;
-  #stopError: Error | undefined;
   #isClosed = false;
 
   /** Use `follow`. */
@@ -66,7 +88,8 @@ export class Follower implements AsyncDisposable {
     options: ResolvedFollowOptions,
     held: { lock: DirectoryLock; directory: Directory | undefined; slice: TimeSlice },
   ) {
-    this.leader = formatAddress(address);
+    const leader = formatAddress(address);
+    this.#network = runtime.network;
     this.dir = options.dir;
     this.#options = options;
     this.#lock = held.lock;
@@ -78,7 +101,7 @@ export class Follower implements AsyncDisposable {
       directory: { storage: options.storage, pid: runtime.process.pid, slice: held.slice },
       sync: options.sync,
       divergence: { mode: options.onDivergence, limit: options.divergenceLimit },
-      leader: this.leader,
+      leader: () => this.leader,
       protocol: () => versions.current,
       slice: this.#slice,
       onScanBegins: (shard, isFirst) =>
@@ -93,7 +116,7 @@ export class Follower implements AsyncDisposable {
     this.#links = new Links({
       network: runtime.network,
       address,
-      leader: this.leader,
+      leader,
       target: this.#target,
       settings: {
         times: options.times,
@@ -137,6 +160,11 @@ export class Follower implements AsyncDisposable {
       lock.release();
       throw error;
     }
+  }
+
+  /** The leader, as host:port. */
+  get leader(): string {
+    return this.#links.leader;
   }
 
   /** Number of keys; one that two shards hold counts twice. */
@@ -184,18 +212,47 @@ export class Follower implements AsyncDisposable {
    * Rejects with the error that makes that impossible.
    */
   async caughtUp(): Promise<void> {
-    if (this.#stopError !== undefined) throw this.#stopError;
-    if (this.#isClosed) throw closedError("catch up");
+    this.#requireRunning("catch up");
     const diverged = this.#links.links.find((link) => link.phase === "diverged");
-    if (diverged?.lastError !== undefined) throw diverged.lastError;
+    if (diverged?.lastError.error !== undefined) throw diverged.lastError.error;
     if (!this.#isCaughtUp()) await this.#caughtUp.wait();
   }
 
-  /** Scans shards again, all or one: a way to prove the copy without waiting for the follower's own rules. */
-  rescan(shard?: number): void {
-    for (const link of this.#links.links) {
-      if (shard === undefined || link.shard === shard) this.#links.scan(link.shard, "asked for");
-    }
+  /**
+   * Scans shards again, all or one: a way to prove the copy without waiting for the follower's own rules. A scan that
+   * is under way is what was asked for. Resolves at its end; `signal` only ends the waiting.
+   *
+   * Rejects with UsageError for a shard that does not exist, ConflictError while paused, DivergedError, and the error
+   * that ended the follower.
+   */
+  rescan(options: RescanOptions = {}): Promise<void> {
+    return handled(this.#rescan("asked", options));
+  }
+
+  /**
+   * Closes the links; resolves once they are. The copy goes on to be served, and ages: each shard's phase is `paused`.
+   * Its links must be closed, as a leader gives up who does not acknowledge. Rejects where the follower has ended.
+   */
+  pause(): Promise<void> {
+    return handled(this.#pause());
+  }
+
+  /** Connects again after {@link pause}. Throws where the follower has ended. */
+  resume(): void {
+    this.#requireRunning("resume");
+    this.#links.resume();
+  }
+
+  /**
+   * Goes over to another leader of the same data. Resolves once it has told a shape that is ours; then all shards are
+   * scanned, and what contradicts the copy is judged as always (`onDivergence`).
+   *
+   * Where that fails the links go back to the leader that they had, and it rejects: with PermissionError (before any
+   * link is closed), ShapeError, ProtocolVersionError, ConnectionError after `connectTimeoutMs`, ConflictError while
+   * paused or while another one is under way, or the reason of `signal`.
+   */
+  retarget(leader: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+    return handled(this.#retarget(leader, options.signal));
   }
 
   /** A snapshot, safe to print as JSON. */
@@ -207,6 +264,10 @@ export class Follower implements AsyncDisposable {
       leader: this.leader,
       dir: this.dir,
       phase: this.#isStopped ? "stopped" : leastPhase(shards.map((shard) => shard.phase)),
+      paused: this.#links.isPaused,
+      rescanIntervalMs: this.#links.catchUpOnlyRescanMs ?? null,
+      verify: null,
+      backup: null,
       protocol: directory === undefined ? null : this.#links.versions.current,
       shape: directory?.shape ?? null,
       keys: directory?.store.size ?? 0,
@@ -240,7 +301,8 @@ export class Follower implements AsyncDisposable {
   #heard(): LinksListener {
     return {
       onPhase: ({ shard, phase }) => this.#tell({ type: "phase", shard, phase }),
-      onCaughtUp: () => {
+      onCaughtUp: ({ shard }) => {
+        this.#scanned.get(shard)?.resolve();
         if (this.#isCaughtUp()) this.#caughtUp.resolve();
       },
       onNotice: ({ shard }, message) => this.#tell({ type: "notice", shard, message }),
@@ -252,6 +314,7 @@ export class Follower implements AsyncDisposable {
     if (error instanceof DivergedError) {
       this.#hub.diverged();
       this.#caughtUp.reject(error);
+      this.#scanned.get(link.shard)?.reject(error);
     }
     this.#tell({ type: "end", shard: link.shard, reason, error });
   }
@@ -291,7 +354,7 @@ export class Follower implements AsyncDisposable {
   }
 
   #noShapeError(): Error {
-    const cause = this.#links.links[0]?.lastError;
+    const cause = this.#links.links[0]?.lastError.error;
     const reason = cause === undefined ? "it did not answer" : cause.message;
     const message =
       `Cannot learn the shape from ${this.leader} within ${this.#options.connectTimeoutMs} ms: ${reason}`;
@@ -301,16 +364,16 @@ export class Follower implements AsyncDisposable {
   }
 
   #stopFor(error: Error): void {
-    this.#stopError = error;
+    this.#stopError.set(error);
     this.#created.reject(error);
-    this.#caughtUp.reject(error);
+    this.#rejectWaiting(error);
     this.#hub.close(error);
     this.#settle.reject(error);
   }
 
   async #close(): Promise<number[]> {
     this.#isClosed = true;
-    this.#caughtUp.reject(new ClosedError("Cannot catch up: the follower was closed"));
+    this.#rejectWaiting(new ClosedError("Cannot catch up: the follower was closed"));
     this.#hub.close();
     await this.#links.stop();
     const dirty = await this.#target.close(CLOSE_LIMIT_MS);
@@ -320,7 +383,66 @@ export class Follower implements AsyncDisposable {
   }
 
   get #isStopped(): boolean {
-    return this.#isClosed || this.#stopError !== undefined;
+    return this.#isClosed || this.#stopError.error !== undefined;
+  }
+
+  #requireRunning(what: string): void {
+    if (this.#stopError.error !== undefined) throw this.#stopError.error;
+    if (this.#isClosed) throw closedError(what);
+  }
+
+  #requireUnpaused(what: string): void {
+    if (this.#links.isPaused) throw new ConflictError(`Cannot ${what}: the follower is paused`);
+  }
+
+  #rejectWaiting(error: Error): void {
+    this.#caughtUp.reject(error);
+    for (const waiters of this.#scanned.values()) waiters.reject(error);
+  }
+
+  async #rescan(reason: RescanReason, { shard, signal }: RescanOptions): Promise<void> {
+    this.#requireRunning("rescan");
+    this.#requireUnpaused("rescan");
+    const { shardCount } = this.#target.directory!.shape;
+    if (shard !== undefined && !(Number.isInteger(shard) && shard >= 0 && shard < shardCount)) {
+      throw new UsageError(`Cannot rescan: shard is ${shard}, allowed are 0 to ${shardCount - 1}`);
+    }
+    const shards = shard === undefined ? [...Array(shardCount).keys()] : [shard];
+    await Promise.all(shards.map((each) => this.#scanOf(each, reason, signal)));
+  }
+
+  /** A shard whose link has not begun is scanned as soon as it has. */
+  #scanOf(shard: number, reason: RescanReason, signal: AbortSignal | undefined): Promise<void> {
+    const waiters = this.#scanned.get(shard) ?? new Waiters();
+    this.#scanned.set(shard, waiters);
+    const scanned = waiters.wait(signal);
+    if (shard < this.#links.links.length) this.#links.scan(shard, reason);
+    return scanned;
+  }
+
+  async #pause(): Promise<void> {
+    this.#requireRunning("pause");
+    await this.#links.pause();
+  }
+
+  async #retarget(leader: string, signal: AbortSignal | undefined): Promise<void> {
+    this.#requireRunning("retarget");
+    this.#requireUnpaused("retarget");
+    if (this.#isRetargeting) throw new ConflictError("Cannot retarget: another one is under way");
+    const address = parseAddress(leader);
+    const missing = this.#network.missingPermission(address);
+    if (missing !== undefined) {
+      throw new PermissionError(
+        `Cannot retarget to ${formatAddress(address)}: Deno was not given ${missing}`,
+      );
+    }
+    this.#isRetargeting = true;
+    try {
+      const timeoutMs = Math.min(this.#options.connectTimeoutMs, LONGEST_TIMEOUT_MS);
+      await this.#links.retarget(address, { leader: formatAddress(address), timeoutMs, signal });
+    } finally {
+      this.#isRetargeting = false;
+    }
   }
 
   #store(what: string): Store {
@@ -352,24 +474,13 @@ export class Follower implements AsyncDisposable {
     const unlinked = this.#isStopped ? "stopped" : "connecting";
     return Array.from(
       { length },
-      (_, id) => shardStatus(id, { directory, link: links[id], unlinked, sync: this.#target.syncState(id) }),
+      (_, id) => shardStatus(id, { directory, link: links[id], unlinked, sync: this.#target.syncOf(id) }),
     );
   }
 }
 
-/** Promises of one outcome, made only when somebody waits: so none is ever unhandled. */
-class Waiters {
-  #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
-
-  wait(): Promise<void> {
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
-  }
-
-  resolve(): void {
-    for (const { resolve } of this.#waiting.splice(0)) resolve();
-  }
-
-  reject(error: Error): void {
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
-  }
+/** Who does not wait for an action is told of its end by status: it is no unhandled rejection. */
+function handled(action: Promise<void>): Promise<void> {
+  action.catch(() => {});
+  return action;
 }

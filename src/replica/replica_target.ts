@@ -45,7 +45,7 @@ export interface ReplicaTargetOptions {
   sync: SyncPolicy;
   divergence: DivergencePolicy;
   /** The leader, for messages and slotcask.json. */
-  leader: string;
+  leader: () => string;
   /** The protocol in use. */
   protocol: () => 1 | 2;
   slice: TimeSlice;
@@ -91,10 +91,9 @@ export class ReplicaTarget implements ReplicationTarget {
     return this.#directory;
   }
 
-  /** When each shard's data was last known to be on disk (Unix ms), and what keeps it from getting there. */
-  syncState(shard: number): { syncedAtMs: number | undefined; error: Error | undefined } {
-    const state = this.#states[shard];
-    return { syncedAtMs: state?.sync.syncedAtMs, error: state?.sync.error };
+  /** How a shard's data gets to the disk; undefined before the shape is known. */
+  syncOf(shard: number): SyncTimer | undefined {
+    return this.#states[shard]?.sync;
   }
 
   isEmpty(shard: number): boolean {
@@ -138,7 +137,7 @@ export class ReplicaTarget implements ReplicationTarget {
     const { leader, protocol, divergence } = this.#options;
     const state = this.#states[id];
     requireCurrent(steps);
-    completeness.setLeader(leader, protocol());
+    completeness.setLeader(leader(), protocol());
     this.#options.onScanBegins?.(id, !completeness.isComplete(id));
     // A mark that is there was left by a scan that changed something.
     state.mayUnmark = !completeness.isMarked(id);
@@ -281,7 +280,7 @@ export class ReplicaTarget implements ReplicationTarget {
       await this.#creating;
     }
     const { path, leader: name } = this.#options;
-    requireSameShape(this.#directory!.shape, leader, { ours: path, theirs: name });
+    requireSameShape(this.#directory!.shape, leader, { ours: path, theirs: name() });
   }
 
   async #create({ shardCount, keyLength, valueLength, prefixBits }: Shape): Promise<void> {

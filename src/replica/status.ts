@@ -1,6 +1,9 @@
 import type { Directory } from "../directory/directory.ts";
 import { type Remedy, SlotcaskError } from "../errors.ts";
 import { countSlots } from "../fixed/store.ts";
+import type { SyncTimer } from "../directory/sync_timer.ts";
+import { Histogram, type HistogramSnapshot } from "../histogram.ts";
+import type { LastError } from "../last_error.ts";
 import { LinkCounters } from "../replication/counters.ts";
 import type { Link } from "../replication/link.ts";
 import type { Phase } from "../replication/phase.ts";
@@ -12,6 +15,42 @@ export interface ErrorStatus {
   message: string;
   /** What mends it. */
   remedy: Remedy;
+  /** When it came first, of those of the same message in a row (Unix ms). */
+  sinceMs: number;
+}
+
+/** A check of all slots, under way or the last one. */
+export interface VerifyStatus {
+  /** When it began (Unix ms). */
+  startedAtMs: number;
+  /** When it ended; null while it goes on. */
+  endedAtMs: number | null;
+  /** Slots to look at. */
+  slots: number;
+  /** Slots that were looked at. */
+  position: number;
+  /** Slots whose CRC did not match: no longer served, until a rescan has brought them again. */
+  damaged: number;
+  /** Why it did not come to its end. */
+  error: string | null;
+}
+
+/** A backup, under way or the last one. */
+export interface BackupStatus {
+  /** When it began (Unix ms). */
+  startedAtMs: number;
+  /** When it ended; null while it goes on. */
+  endedAtMs: number | null;
+  /** The folder that holds it. */
+  path: string;
+  /** Slots to copy. */
+  slots: number;
+  /** Slots that were copied. */
+  position: number;
+  /** Bytes that were written. */
+  bytes: number;
+  /** Why it did not come to its end; nothing of it is left then. */
+  error: string | null;
 }
 
 /** One shard of a follower. Times are Unix ms; null is "not yet". */
@@ -34,8 +73,8 @@ export interface ShardStatus {
   scan: { position: number; slots: number } | null;
   /** Events applied, by kind. */
   applied: { occupied: number; deleted: number; reset: number };
-  /** Events that changed nothing. */
-  skipped: number;
+  /** Events that changed nothing: the slot had that very version, or a newer one. */
+  skipped: { same: number; older: number };
   /** Mappings dropped since another key took their slot. */
   staleCleanups: number;
   /** Slots whose CRC did not match. */
@@ -52,6 +91,10 @@ export interface ShardStatus {
   ends: Record<string, number>;
   /** Whole and side scans that came to their end. */
   scans: { whole: number; side: number };
+  /** Scans behind the first of a connection's own, by why they were made. */
+  rescans: Record<string, number>;
+  /** How long batches took to apply, Acks to leave since their batch was there, and the disk to sync. */
+  seconds: { apply: HistogramSnapshot; ack: HistogramSnapshot; sync: HistogramSnapshot };
   /** Bytes, batches and events from the leader. */
   received: { bytes: number; batches: number; events: number };
   /** When all that was written was last known to be on disk. */
@@ -78,6 +121,14 @@ export interface FollowerStatus {
   complete: boolean;
   /** The oldest of the shards' fresh times; null before all have one. */
   freshAtMs: number | null;
+  /** Whether it was paused: its links are closed, by an operator's wish. */
+  paused: boolean;
+  /** Between whole scans of a shard that only scans keep fresh, in ms; null: never. */
+  rescanIntervalMs: number | null;
+  /** The check of all slots that goes on, or the last one. */
+  verify: VerifyStatus | null;
+  /** The backup that goes on, or the last one. */
+  backup: BackupStatus | null;
   /** When the follower was started. */
   startedAtMs: number;
   /** The longest synchronous step so far, in ms. */
@@ -109,9 +160,11 @@ export function leastPhase(phases: readonly Phase[]): Phase {
 }
 
 /** An error for status. */
-export function errorStatus(error: Error | undefined): ErrorStatus | null {
+export function errorStatus(last: LastError | undefined): ErrorStatus | null {
+  const { error, sinceMs = 0 } = last ?? {};
   if (error === undefined) return null;
-  return { message: error.message, remedy: error instanceof SlotcaskError ? error.remedy : "reconnect" };
+  const remedy = error instanceof SlotcaskError ? error.remedy : "reconnect";
+  return { message: error.message, remedy, sinceMs };
 }
 
 /** What the status of a shard is taken from. */
@@ -122,12 +175,13 @@ export interface ShardParts {
   link: Link | undefined;
   /** The phase where there is no link. */
   unlinked: Phase;
-  /** When its data was last known to be on disk (Unix ms), and what keeps it from getting there. */
-  sync: { syncedAtMs: number | undefined; error: Error | undefined };
+  /** How its data gets to the disk; undefined before the shape is known. */
+  sync: SyncTimer | undefined;
 }
 
 /** Counts of a shard without a link. */
 const NO_COUNTERS = new LinkCounters();
+const NO_DURATIONS = new Histogram();
 
 /** A shard's status. */
 export function shardStatus(id: number, { directory, link, unlinked, sync }: ShardParts): ShardStatus {
@@ -145,8 +199,8 @@ export function shardStatus(id: number, { directory, link, unlinked, sync }: Sha
     freshAtMs: link?.freshAtMs ?? null,
     wholeScanAtMs: directory?.completeness.state.shards[id].wholeScanAtMs ?? null,
     scan: isScanning ? { position: session.scanPosition, slots: session.info!.slotCount } : null,
-    applied: shard?.counters.applied ?? { occupied: 0, deleted: 0, reset: 0 },
-    skipped: shard?.counters.skipped ?? 0,
+    applied: { ...shard?.counters.applied ?? { occupied: 0, deleted: 0, reset: 0 } },
+    skipped: { ...shard?.counters.skipped ?? { same: 0, older: 0 } },
     staleCleanups: shard?.counters.staleCleanups ?? 0,
     crcErrors: shard?.counters.crcErrors ?? 0,
     diverged: shard?.counters.diverged ?? 0,
@@ -154,9 +208,15 @@ export function shardStatus(id: number, { directory, link, unlinked, sync }: Sha
     maxVersion: shard?.maxVersion ?? 0,
     connections: counters.connections,
     ends: { ...counters.ends },
+    rescans: { ...counters.rescans },
+    seconds: {
+      apply: counters.apply.snapshot(),
+      ack: counters.ack.snapshot(),
+      sync: (sync?.durations ?? NO_DURATIONS).snapshot(),
+    },
     scans: { whole: counters.wholeScans, side: counters.sideScans },
     received: { bytes: counters.receivedBytes, batches: counters.batches, events: counters.events },
-    syncedAtMs: sync.syncedAtMs ?? null,
-    error: errorStatus(link?.lastError ?? sync.error),
+    syncedAtMs: sync?.syncedAtMs ?? null,
+    error: errorStatus(link?.lastError) ?? errorStatus(sync?.lastError),
   };
 }

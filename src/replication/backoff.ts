@@ -24,6 +24,11 @@ export class Backoff {
     this.#ceilingMs = options.baseMs;
   }
 
+  /** Begins anew. */
+  reset(): void {
+    this.#ceilingMs = this.#options.baseMs;
+  }
+
   /** The wait after a connection that lasted `lastedMs` (0 where it was never made). */
   next(lastedMs: number): number {
     const { baseMs, limitMs, healthyMs } = this.#options;

@@ -133,6 +133,7 @@ export class Conversation {
       syncBatches: settings.syncBatches,
       nudgeMs: settings.nudgeMs(),
       times: settings.times,
+      acks: this.counters.ack,
       progress: () => ({
         applied: target.appliedTotal(this.shard),
         maxVersion: target.maxVersion(this.shard),

@@ -1,3 +1,6 @@
+import { Histogram } from "../histogram.ts";
+import type { RescanReason } from "./rescan_reason.ts";
+
 const WINDOW_SECONDS = 60;
 
 /** What a link counted since it began, in plain numbers. */
@@ -12,8 +15,12 @@ export class LinkCounters {
   batches = 0;
   /** Events in them. */
   events = 0;
-  /** Time spent applying, in ms. */
-  applyMs = 0;
+  /** How long each batch took to apply. */
+  readonly apply: Histogram = new Histogram();
+  /** How long each Ack took to leave since its batch was looked at. */
+  readonly ack: Histogram = new Histogram();
+  /** Scans that were begun again, by why. */
+  readonly rescans: Partial<Record<RescanReason, number>> = {};
   /** Whole scans that came to their end. */
   wholeScans = 0;
   /** Side scans that came to their end. */
@@ -28,7 +35,12 @@ export class LinkCounters {
   addBatch(events: number, applyMs: number): void {
     this.batches++;
     this.events += events;
-    this.applyMs += applyMs;
+    this.apply.observe(applyMs);
+  }
+
+  /** Notes that a scan is made again. */
+  addRescan(reason: RescanReason): void {
+    this.rescans[reason] = (this.rescans[reason] ?? 0) + 1;
   }
 
   /** Notes events of the stream, at `now` ms: they tell how much the leader writes. */

@@ -13,6 +13,8 @@ export type EndReason =
   | "already-streaming"
   | "version-mismatch"
   | "rescan"
+  | "paused"
+  | "retarget"
   | "scanned"
   | "error";
 

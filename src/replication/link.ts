@@ -6,8 +6,10 @@ import { DivergedError, ProtocolVersionError, SlotcaskError } from "../errors.ts
 import { Backoff } from "./backoff.ts";
 import { Conversation, type ConversationListener, type End } from "./conversation.ts";
 import { LinkCounters } from "./counters.ts";
+import { LastError } from "../last_error.ts";
 import type { LinkShared } from "./link_shared.ts";
 import type { Phase } from "./phase.ts";
+import type { RescanReason } from "./rescan_reason.ts";
 import type { ShardInfo } from "./protocol.ts";
 import type { Session } from "./session.ts";
 import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
@@ -28,6 +30,8 @@ export interface LinkListener {
   onSuspectDrops(link: Link): void;
   /** A connection ended, or could not be made. */
   onEnd(link: Link, end: End): void;
+  /** An error came that no reconnect mends: whether the link is to go on all the same. */
+  onFatal(link: Link, error: Error): boolean;
 }
 
 /** Waits after "shard already streaming" shortly behind an end of ours: the leader has not seen it yet. */
@@ -45,9 +49,9 @@ export class Link implements ConversationListener {
   /** How long the last whole scan took, in ms. */
   lastScanMs = 0;
   /** Why the last connection ended, until the next whole scan. */
-  lastError: Error | undefined;
+  readonly lastError: LastError = new LastError();
   /** Why the next scan is made, where it was asked for. */
-  rescanReason: string | undefined;
+  rescanReason: RescanReason | undefined;
 
   readonly #shared: LinkShared;
   readonly #listener: LinkListener;
@@ -56,6 +60,8 @@ export class Link implements ConversationListener {
   #leaveGate = () => {};
   #wake: (() => void) | undefined;
   #isStopped = false;
+  #isPaused = false;
+  #pausing: PromiseWithResolvers<void> | undefined;
   #scanStartedAt = 0;
   #scanStartedAtMs = 0;
   #endedAt = -Infinity;
@@ -84,17 +90,27 @@ export class Link implements ConversationListener {
   /** Follows until {@link stop}. Rejects with an error that no reconnect can mend. */
   async run(): Promise<void> {
     try {
-      while (!this.#isStopped) await this.#turn();
+      while (!this.#isStopped) {
+        if (this.#isPaused) await this.#rest();
+        else await this.#turn();
+      }
     } finally {
       this.#setPhase("stopped");
+      this.#pausing?.resolve();
     }
+  }
+
+  async #rest(): Promise<void> {
+    this.#setPhase("paused");
+    this.#pausing?.resolve();
+    await this.#sleep(Infinity);
   }
 
   /** One connection and the wait behind it. */
   async #turn(): Promise<void> {
     const end = await this.#converse();
     this.#isStopped ||= this.isSide;
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#isPaused) return;
     const delay = this.#delayAfter(end);
     if (delay === 0) return;
     this.#setPhase(delay === Infinity ? "diverged" : "backing-off");
@@ -108,9 +124,39 @@ export class Link implements ConversationListener {
     this.#wake?.();
   }
 
+  /** Ends the connection; resolves once there is none. The link waits for {@link resume}. */
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    if (this.phase === "paused" || this.phase === "stopped") return;
+    this.#pausing ??= Promise.withResolvers();
+    this.#conversation?.end({ reason: "paused" });
+    this.#wake?.();
+    this.#shared.gate.wake();
+    await this.#pausing.promise;
+  }
+
+  /** Connects again. */
+  resume(): void {
+    this.#isPaused = false;
+    this.#pausing?.resolve();
+    this.#pausing = undefined;
+    if (this.phase === "paused") this.#wake?.();
+  }
+
+  /** Goes on with another leader, whose address is there already: nothing of what the last one did counts. */
+  retarget(): void {
+    this.#isCatchUpOnly = false;
+    this.#versionSwitches = this.#quickRetries = 0;
+    this.#endedAt = -Infinity;
+    this.#backoff.reset();
+    if (this.#conversation !== undefined) this.#conversation.end({ reason: "retarget" });
+    else this.#wake?.();
+  }
+
   /** Begins a new whole scan, over a new connection. */
-  rescan(reason: string): void {
+  rescan(reason: RescanReason): void {
     this.rescanReason = reason;
+    this.counters.addRescan(reason);
     if (this.#conversation !== undefined) this.#conversation.end({ reason: "rescan" });
     else this.#wake?.();
   }
@@ -157,7 +203,7 @@ export class Link implements ConversationListener {
     // With no stream beside it, a scan proves nothing of what was written behind it.
     this.freshAtMs = this.#isCatchUpOnly ? this.#scanStartedAtMs : Date.now();
     this.lastScanMs = this.#shared.now() - this.#scanStartedAt;
-    this.lastError = undefined;
+    this.lastError.clear();
     this.rescanReason = undefined;
     this.#quickRetries = 0;
     this.counters.wholeScans++;
@@ -179,6 +225,7 @@ export class Link implements ConversationListener {
     this.#scanStartedAtMs = Date.now();
     try {
       if (this.#isStopped) return { reason: "closed" };
+      if (this.#isPaused) return { reason: "paused" };
       const end = await this.#runConversation();
       this.#isSoonAfterEnd = sinceEnd < QUICK_RETRY_WITHIN_MS;
       this.#note(end);
@@ -192,6 +239,7 @@ export class Link implements ConversationListener {
     this.#setPhase("connecting");
     // Whoever was told of the phase may have stopped the link.
     if (this.#isStopped) return { reason: "closed" };
+    if (this.#isPaused) return { reason: "paused" };
     this.#listener.onConnecting(this);
     this.counters.connections++;
     const conversation = new Conversation(this.shard, this.isSide, this.#shared, this.counters, this);
@@ -215,19 +263,22 @@ export class Link implements ConversationListener {
 
   #note(end: End): void {
     this.counters.ends[end.reason] = (this.counters.ends[end.reason] ?? 0) + 1;
-    if (end.error !== undefined) this.lastError = end.error;
+    if (end.error !== undefined) this.lastError.set(end.error);
     if (!this.#isStopped) this.#listener.onEnd(this, end);
   }
 
   /** ms until the next connection; Infinity to wait for an operator. Throws what no reconnect can mend. */
   #delayAfter(end: End): number {
-    if (end.reason === "rescan" || end.reason === "dropped") return 0;
+    if (["rescan", "dropped", "retarget"].includes(end.reason)) return 0;
     if (end.reason === "version-mismatch" && this.#adoptVersion(end.error!)) {
       // Leaders of both versions behind one address would send us to and fro without a pause.
       return this.#versionSwitches++ === 0 ? 0 : this.#backoff.next(0);
     }
     if (end.error instanceof DivergedError) return Infinity;
-    if (end.error instanceof SlotcaskError && end.error.remedy !== "reconnect") throw end.error;
+    if (end.error instanceof SlotcaskError && end.error.remedy !== "reconnect") {
+      if (this.#listener.onFatal(this, end.error)) return 0;
+      throw end.error;
+    }
     if (
       end.reason === "already-streaming" && this.#isSoonAfterEnd &&
       this.#quickRetries < QUICK_RETRIES_MS.length

@@ -26,12 +26,18 @@ export interface LinkSettings {
 export class ProtocolChoice {
   /** The version that the next SyncRequest names. */
   current: ProtocolVersion;
+  readonly #first: ProtocolVersion;
   readonly #isFixed: boolean;
 
   /** `auto` begins with 2 and follows the leader's answer. */
   constructor(wanted: ProtocolVersion | "auto") {
-    this.current = wanted === "auto" ? 2 : wanted;
+    this.current = this.#first = wanted === "auto" ? 2 : wanted;
     this.#isFixed = wanted !== "auto";
+  }
+
+  /** Begins anew, with another leader. */
+  reset(): void {
+    this.current = this.#first;
   }
 
   /** Switches to a leader's version; false where that is not known or not allowed. */
@@ -45,9 +51,10 @@ export class ProtocolChoice {
 /** What the links of a follower share. */
 export interface LinkShared {
   readonly network: Network;
-  readonly address: Address;
+  /** Where the next connection goes. */
+  address: Address;
   /** The leader as the user named it. */
-  readonly leader: string;
+  leader: string;
   readonly target: ReplicationTarget;
   readonly settings: LinkSettings;
   readonly versions: ProtocolChoice;

@@ -9,6 +9,9 @@ import type { End } from "./conversation.ts";
 import { Link, type LinkListener } from "./link.ts";
 import { type LinkShared, ProtocolChoice } from "./link_shared.ts";
 import type { Phase } from "./phase.ts";
+import { RESCAN_TEXTS, type RescanReason } from "./rescan_reason.ts";
+import { Retarget, type RetargetOptions } from "./retarget.ts";
+import type { Address } from "../runtime/runtime.ts";
 import type { ShardInfo } from "./protocol.ts";
 import { ScanGate } from "./scan_gate.ts";
 import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
@@ -44,7 +47,7 @@ const MOST_V2_SCANS = 4;
 export interface LinksListener {
   /** A link's phase changed. */
   onPhase(link: Link): void;
-  /** A link caught up. */
+  /** A link caught up: by a whole scan, or beside a stream by a side scan. */
   onCaughtUp(link: Link): void;
   /** A connection ended with an error, or a scan was postponed: a line for the log. */
   onNotice(link: Link, message: string): void;
@@ -73,6 +76,8 @@ export class Links implements LinkListener {
   readonly #running = new Set<Promise<void>>();
   #shardCount = 1;
   #isStopped = false;
+  #isPaused = false;
+  #retarget: Retarget | undefined;
   #reject!: (error: unknown) => void;
   /** Rejects with the error that stopped the links; resolves when they were stopped from outside. */
   readonly done: Promise<void>;
@@ -101,6 +106,22 @@ export class Links implements LinkListener {
     return this.#shared.versions;
   }
 
+  /** The leader, as it was named. */
+  get leader(): string {
+    return this.#shared.leader;
+  }
+
+  /** Whether the links are closed until {@link resume}. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Between whole scans of a shard that only scans keep fresh, in ms; undefined: never. */
+  get catchUpOnlyRescanMs(): number | undefined {
+    const ms = this.#shared.catchUpOnlyRescanMs();
+    return ms === Infinity ? undefined : ms;
+  }
+
   /** Begins with shard 0. */
   start(): void {
     this.#startLink(0);
@@ -110,12 +131,64 @@ export class Links implements LinkListener {
   async stop(): Promise<void> {
     if (!this.#isStopped) {
       this.#isStopped = true;
+      this.#retarget?.cancel();
       for (const timer of this.#planned.values()) clearTimeout(timer);
       for (const link of [...this.links, ...this.#sides.values()]) link.stop();
       this.#shared.gate.wake();
     }
     await Promise.all(this.#running);
     this.#resolve();
+  }
+
+  /** Ends all connections; resolves once there is none. */
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    this.#retarget?.cancel();
+    this.#endSides();
+    await Promise.all(this.links.map((link) => link.pause()));
+  }
+
+  /** Connects again, each shard with a whole scan. */
+  resume(): void {
+    this.#isPaused = false;
+    for (const link of this.links) link.resume();
+  }
+
+  /**
+   * Goes over to another leader. Resolves once it has told a shape that is ours; rejects with what it answered else,
+   * or the signal's reason, and the links go back to the leader that they had.
+   */
+  async retarget(address: Address, options: RetargetOptions): Promise<void> {
+    const former = { address: this.#shared.address, leader: this.#shared.leader };
+    const connections = this.v1Connections;
+    const retarget = this.#retarget = new Retarget(options);
+    try {
+      this.#goTo({ address, leader: options.leader }, 0);
+      await retarget.greeted;
+    } catch (error) {
+      this.#goTo(former, connections);
+      throw error;
+    } finally {
+      retarget.end();
+      this.#retarget = undefined;
+      if (!this.#isPaused) this.resume();
+    }
+  }
+
+  /** Shard 0 goes first: what the leader has to say against us, it says to one. */
+  #goTo(to: { address: Address; leader: string }, v1Connections: number): void {
+    this.#endSides();
+    Object.assign(this.#shared, to);
+    this.versions.reset();
+    this.v1Connections = v1Connections;
+    const [first, ...others] = this.links;
+    for (const link of others) void link.pause();
+    for (const link of this.links) link.retarget();
+    if (!this.#isPaused) first.resume();
+  }
+
+  #endSides(): void {
+    for (const side of this.#sides.values()) side.stop();
   }
 
   /** See {@link LinkListener}. */
@@ -144,6 +217,14 @@ export class Links implements LinkListener {
     this.#shared.gate.wake();
     for (let shard = this.links.length; shard < info.shardCount; shard++) this.#startLink(shard);
     if (!link.isSide) this.#lastScanAt.set(link.shard, this.#shared.now());
+    this.#retarget?.succeed();
+  }
+
+  /** See {@link LinkListener}. An error of a new leader only ends the attempt to follow it. */
+  onFatal(_link: Link, error: Error): boolean {
+    if (this.#retarget === undefined) return false;
+    this.#retarget.fail(error);
+    return true;
   }
 
   /** See {@link LinkListener}. */
@@ -152,9 +233,9 @@ export class Links implements LinkListener {
     this.#unplan(link);
     if (unconfirmed > 0) {
       // Even at the price of a v1 stream: beside a stream a scan proves nothing of what it does not see.
-      this.#scanAgain(link, `to confirm that ${unconfirmed} slots are gone`, false);
+      this.#scanAgain(link, "unconfirmed", false);
     } else if (this.versions.current === 1) {
-      this.#plan(link, this.#rescan.sideMs, "by the clock");
+      this.#plan(link, this.#rescan.sideMs, "clock");
     }
   }
 
@@ -163,9 +244,8 @@ export class Links implements LinkListener {
     if (link.isSide) return;
     const since = this.#shared.now() - (this.#lastScanAt.get(link.shard) ?? -Infinity);
     const wait = Math.max(0, this.#rescan.suspectMs - since);
-    const reason = "events may have been dropped";
-    if (wait === 0) this.#scanAgain(link, reason);
-    else this.#plan(link, wait, reason);
+    if (wait === 0) this.#scanAgain(link, "suspected-drops");
+    else this.#plan(link, wait, "suspected-drops");
   }
 
   /** See {@link LinkListener}. */
@@ -178,24 +258,26 @@ export class Links implements LinkListener {
       // A side scan beside a new whole scan would look like a leader that is ahead of itself.
       this.#sides.get(link.shard)?.stop();
     }
+    if (end.error !== undefined) this.#retarget?.note(end.error);
     this.#listener.onEnd(link, end);
   }
 
   #onSideEnd(main: Link, { reason }: End): void {
-    if (reason !== "scanned") return this.#plan(main, this.#rescan.suspectMs, "the last side scan failed");
+    if (reason !== "scanned") return this.#plan(main, this.#rescan.suspectMs, "side-scan-failed");
     main.counters.sideScans++;
-    if (!this.#planned.has(main)) this.#plan(main, this.#rescan.sideMs, "by the clock");
+    this.#listener.onCaughtUp(main);
+    if (!this.#planned.has(main)) this.#plan(main, this.#rescan.sideMs, "clock");
   }
 
   /** Scans a shard again: beside a stream of protocol 1, and over a new connection else. */
-  scan(shard: number, reason: string): void {
+  scan(shard: number, reason: RescanReason): void {
     this.#scanAgain(this.links[shard], reason);
   }
 
-  #scanAgain(link: Link, reason: string, mayGoBeside = true): void {
+  #scanAgain(link: Link, reason: RescanReason, mayGoBeside = true): void {
     this.#unplan(link);
     // A scan that is under way, or about to be, is what was asked for; ending it may cost a v1 stream.
-    if (this.#isStopped || SCANNING.includes(link.phase)) return;
+    if (this.#isStopped || this.#isPaused || SCANNING.includes(link.phase)) return;
     if (mayGoBeside && this.versions.current === 1 && link.isStreaming) {
       return this.#startSideScan(link, reason);
     }
@@ -205,13 +287,13 @@ export class Links implements LinkListener {
   }
 
   /** A v2 rescan ends a healthy stream: a rate that the stream carries may overflow the queue in every scan. */
-  #canReconnect(link: Link, reason: string): boolean {
+  #canReconnect(link: Link, reason: RescanReason): boolean {
     const rate = link.counters.streamRate(this.#shared.now());
     const meanwhile = rate * link.lastScanMs / 1000;
     if (meanwhile < this.#rescan.mostEventsMeanwhile) return true;
     this.#listener.onNotice(
       link,
-      `scan postponed (${reason}): at ${Math.round(rate)} events/s ${
+      `scan postponed (${RESCAN_TEXTS[reason]}): at ${Math.round(rate)} events/s ${
         Math.round(meanwhile)
       } would come meanwhile, ` +
         `the limit is ${this.#rescan.mostEventsMeanwhile}`,
@@ -220,10 +302,11 @@ export class Links implements LinkListener {
     return false;
   }
 
-  #startSideScan(link: Link, reason: string): void {
+  #startSideScan(link: Link, reason: RescanReason): void {
     if (this.#sides.has(link.shard)) return this.#plan(link, this.#rescan.suspectMs, reason);
     this.#lastScanAt.set(link.shard, this.#shared.now());
-    this.#listener.onNotice(link, `side scan (${reason})`);
+    this.#listener.onNotice(link, `side scan (${RESCAN_TEXTS[reason]})`);
+    link.counters.addRescan(reason);
     const side = new Link(link.shard, this.#shared, this, true);
     this.#sides.set(link.shard, side);
     this.#run(side).finally(() => this.#sides.delete(link.shard));
@@ -233,6 +316,7 @@ export class Links implements LinkListener {
     if (this.#isStopped) return;
     const link = new Link(shard, this.#shared, this);
     this.links.push(link);
+    if (this.#isPaused) void link.pause();
     this.#run(link);
   }
 
@@ -246,9 +330,9 @@ export class Links implements LinkListener {
   }
 
   /** Scans again in a while; a plan takes the place of the one before. */
-  #plan(link: Link, ms: number, reason: string): void {
+  #plan(link: Link, ms: number, reason: RescanReason): void {
     this.#unplan(link);
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#isPaused) return;
     this.#planned.set(
       link,
       setTimeout(() => this.#scanAgain(link, reason), Math.min(ms, LONGEST_TIMEOUT_MS)),

@@ -60,6 +60,7 @@ export class Session {
   #phaseAt: number;
   #heardAt: number;
   #sentAt: number;
+  #batchAt = 0;
   #hasStreamed = false;
   readonly #fullRun = new FullRun();
   readonly #pace = new StreamPace();
@@ -217,6 +218,7 @@ export class Session {
     const events = this.#decoder.decode(payload, this.#options);
     const highestSlot = this.#requireKnownSlots(events);
     if (this.#ackIsHeld) this.#sendAck(now);
+    this.#batchAt = now;
     if (this.phase === "catching-up") this.#onScanned(events, now);
     this.received.batches++;
     this.received.events += events.count;
@@ -387,6 +389,7 @@ export class Session {
 
   #sendAck(now: number): void {
     this.#ackIsDue = this.#ackIsHeld = false;
+    this.#options.acks.observe(now - this.#batchAt);
     const { applied, maxVersion } = this.#options.progress();
     writeAck(this.#ack, { shard: this.#options.shard, applied, maxVersion });
     this.#send(this.#ack, now);

@@ -1,3 +1,4 @@
+import type { Histogram } from "../histogram.ts";
 import type { ProtocolVersion } from "./protocol.ts";
 import type { SessionTimes } from "./times.ts";
 
@@ -20,6 +21,8 @@ export interface SessionOptions {
   nudgeMs: number | undefined;
   /** All other intervals. */
   times: SessionTimes;
+  /** Takes how long each Ack took to leave since its batch was looked at. */
+  acks: Histogram;
   /** Applied events and newest version, for the Ack. */
   progress: () => { applied: number; maxVersion: number };
 }

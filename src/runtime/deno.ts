@@ -1,6 +1,7 @@
 /** Deno. Written against the few names it needs, so that Bun's users can check these types too. */
 
 import { asError, errorWithCode } from "../error_code.ts";
+import { denoHttp, type DenoServe } from "./http_deno.ts";
 import { closeFile, nodeFiles, once, openFile, unlessMissing } from "./files_node.ts";
 import { type DenoFfi, denoMaps } from "./mmap_deno.ts";
 import { nodeNetwork } from "./network_node.ts";
@@ -18,7 +19,7 @@ interface DenoFile {
 type DenoPermission = { name: "env"; variable: string } | { name: "net"; host: string };
 
 /** The part of the global `Deno` that is used here. */
-export interface DenoNamespace extends Partial<DenoFfi> {
+export interface DenoNamespace extends Partial<DenoFfi>, Partial<DenoServe> {
   version: { deno: string };
   env: { get(name: string): string | undefined };
   openSync(path: string, options: { read: boolean; write?: boolean; create?: boolean }): DenoFile;
@@ -38,7 +39,11 @@ export function denoRuntime(deno: DenoNamespace): Runtime {
       isLocked: (path) => isLocked(deno, path),
       ...denoMaps(deno),
     }),
-    network: nodeNetwork({ permit: (address, use) => permit(deno, address, use) }),
+    network: nodeNetwork({
+      permit: (address, use) => permit(deno, address, use),
+      missingPermission: (address) => missingPermission(deno, address),
+    }),
+    http: denoHttp(deno, (address) => permit(deno, address, "listen")),
     process: nodeProcess((name) => env(deno, name)),
   };
 }
@@ -50,8 +55,8 @@ function env(deno: DenoNamespace, name: string): string | undefined {
 }
 
 /** Asked for here, because node:net throws a denied `listen` where nobody can catch it. */
-function permit(deno: DenoNamespace, { host, port }: Address, use: "connect" | "listen"): void {
-  const name = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+function permit(deno: DenoNamespace, address: Address, use: "connect" | "listen"): void {
+  const name = permissionName(address);
   let state: string;
   try {
     ({ state } = deno.permissions.requestSync({ name: "net", host: name }));
@@ -60,6 +65,17 @@ function permit(deno: DenoNamespace, { host, port }: Address, use: "connect" | "
   }
   if (state === "granted") return;
   throw errorWithCode(`${use} ${name}: Deno was not given --allow-net=${name}`, "EACCES");
+}
+
+/** To ask the person at the terminal is not for whoever calls this: it may be somebody else, far away. */
+function missingPermission(deno: DenoNamespace, address: Address): string | undefined {
+  const name = permissionName(address);
+  const { state } = deno.permissions.querySync({ name: "net", host: name });
+  return state === "granted" ? undefined : `--allow-net=${name}`;
+}
+
+function permissionName({ host, port }: Address): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** Deno's lock is flock(2), and so belongs to its own opening of the file; the pid is written through another. */

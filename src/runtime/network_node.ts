@@ -22,6 +22,8 @@ import { SocketConnection } from "./socket_connection.ts";
 export interface NetworkOptions {
   /** Called before a socket is made; throws where the runtime does not permit the address. */
   permit?(address: Address, use: "connect" | "listen"): void;
+  /** See {@link Network.missingPermission}. */
+  missingPermission?(address: Address): string | undefined;
   /** How long one side's end waits for the other's, in milliseconds. */
   lingerMs?: number;
 }
@@ -31,13 +33,14 @@ const RECEIVE_BYTES = 128 * 1024;
 
 /** The network over node:net. */
 export function nodeNetwork(options: NetworkOptions = {}): Network {
-  const { permit = () => {}, lingerMs = 1_000 } = options;
+  const { permit = () => {}, missingPermission = () => undefined, lingerMs = 1_000 } = options;
   return {
     connect: (address, handlers, timeoutMs, signal) =>
       new Promise((resolve, reject) => {
         permit(address, "connect");
         connect(address, { handlers, timeoutMs, signal, lingerMs, resolve, reject });
       }),
+    missingPermission,
     listen: (address, accept) =>
       new Promise((resolve, reject) => {
         permit(address, "listen");

@@ -141,8 +141,37 @@ export interface Network {
     timeoutMs: number,
     signal?: AbortSignal,
   ): Promise<Connection>;
+  /** The flag that is missing to connect to an address; undefined where it may be. Never asks anybody. */
+  missingPermission(address: Address): string | undefined;
   /** Listens; `accept` is called per connection and returns its handlers. Rejects with code EADDRINUSE etc. */
   listen(address: Address, accept: (connection: Connection) => ConnectionHandlers): Promise<Listener>;
+}
+
+/**
+ * Answers a request. `env` is Bun's server in Bun (as hono takes it), and undefined in Deno.
+ *
+ * What it throws becomes a 500 without a word of the error: a handler that has something to say says it itself.
+ */
+export type HttpHandler = (request: Request, env: unknown) => Response | Promise<Response>;
+
+/** A server of HTTP. */
+export interface HttpServer {
+  /** Where it listens: the host as it was asked for, and never port 0. */
+  readonly address: Address;
+  /**
+   * Begins no more answers, gives those that have begun `graceMs` to end, and then closes all connections; a stream
+   * that goes on for ever is cancelled. The second call waits for the first.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** HTTP/1.1, by the runtime's own server. */
+export interface Http {
+  /**
+   * Listens; port 0 takes a free one. Rejects with an error whose code is EADDRINUSE, EACCES (Deno was not given the
+   * permission, or the system refuses the port) or another of the system's.
+   */
+  serve(address: Address, handler: HttpHandler): Promise<HttpServer>;
 }
 
 /** Signals that a process is asked to stop with. */
@@ -184,6 +213,8 @@ export interface Runtime {
   readonly files: Files;
   /** TCP. */
   readonly network: Network;
+  /** Serving HTTP. */
+  readonly http: Http;
   /** The process. */
   readonly process: Process;
 }

@@ -95,6 +95,8 @@ export class FakeNetwork implements Network {
     return connection;
   }
 
+  missingPermission(): undefined {}
+
   listen(): Promise<Listener> {
     throw new Error("Cannot listen on a fake network");
   }

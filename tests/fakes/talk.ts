@@ -1,5 +1,6 @@
 /** A session that a test talks to: frames in, words out. */
 
+import { Histogram } from "../../src/histogram.ts";
 import type { Effect } from "../../src/replication/effect.ts";
 import { Framer } from "../../src/replication/framer.ts";
 import { encodeCaughtUp, type FrameType, frameTypeName } from "../../src/replication/protocol.ts";
@@ -22,6 +23,7 @@ export class Talk {
       syncBatches: false,
       nudgeMs: undefined,
       times: DEFAULT_TIMES,
+      acks: new Histogram(),
       progress: () => ({ applied: 7, maxVersion: 9 }),
       ...options,
     }, this.now);

@@ -33,7 +33,7 @@ const BELOW_WIRING = [
  * that matches none is an error, so that a new directory gets its place here.
  */
 export const LAYERS: readonly Layer[] = [
-  { name: "shared", files: /^src\/(errors|error_code|histogram|slot_events|time_slice)\.ts$/, imports: [] },
+  { name: "shared", files: /^src\/(errors|error_code|histogram|last_error|slot_events|time_slice)\.ts$/, imports: [] },
   // Typed keys and values: bytes to fields and back.
   { name: "values", files: /^src\/values\//, imports: ["shared"] },
   { name: "runtime interface", files: /^src\/runtime\/runtime\.ts$/, imports: ["shared"] },
@@ -60,7 +60,7 @@ export const LAYERS: readonly Layer[] = [
   // One shard's socket and timers.
   {
     name: "link",
-    files: /^src\/replication\/(link\w*|conversation)\.ts$/,
+    files: /^src\/replication\/(link\w*|conversation|retarget)\.ts$/,
     imports: ["shared", "protocol", "type:runtime interface"],
   },
   // Sans-I/O: codec, framer, session and what they decide with.

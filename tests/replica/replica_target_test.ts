@@ -52,7 +52,7 @@ class Stage implements AsyncDisposable {
       directory,
       sync: "none",
       divergence: { mode: "guard", limit: 0.1 },
-      leader: "leader:1",
+      leader: () => "leader:1",
       protocol: () => 2,
       slice: new TimeSlice(),
       onScanBegins: (shard, isFirst) => void this.scans.push(`begins ${shard} ${isFirst}`),

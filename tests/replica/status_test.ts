@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { LastError } from "../../src/last_error.ts";
 import { ShapeError, StorageError } from "../../src/errors.ts";
 import type { Phase } from "../../src/replication/phase.ts";
 import { errorStatus, leastPhase } from "../../src/replica/status.ts";
@@ -26,9 +27,19 @@ test("the least advanced phase stands for all", () => {
   expect(leastPhase([])).toBe("connecting");
 });
 
-test("an error in status has its message and remedy, and is plain", () => {
+test("an error in status has its message, its remedy and since when, and is plain", () => {
+  const last = new LastError();
   expect(errorStatus(undefined)).toBeNull();
-  expect(errorStatus(new ShapeError("a"))).toEqual({ message: "a", remedy: "stop" });
-  expect(errorStatus(new StorageError("b"))).toEqual({ message: "b", remedy: "reconnect" });
-  expect(errorStatus(new TypeError("c"))).toEqual({ message: "c", remedy: "reconnect" });
+  expect(errorStatus(last)).toBeNull();
+  const errors = [
+    [new ShapeError("a"), "stop"],
+    [new StorageError("b"), "reconnect"],
+    [new TypeError("c"), "reconnect"],
+  ] as const;
+  for (const [error, remedy] of errors) {
+    last.set(error);
+    expect(errorStatus(last)).toEqual({ message: error.message, remedy, sinceMs: expect.any(Number) });
+  }
+  last.clear();
+  expect(errorStatus(last)).toBeNull();
 });

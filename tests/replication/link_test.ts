@@ -83,7 +83,7 @@ describe("coming back", () => {
     const connection = await fake.start();
     scanNothing(connection);
     await fake.heard("0 live");
-    fake.links.scan(0, "asked for");
+    fake.links.scan(0, "asked");
     const at: number[] = [];
     for (let i = 1; i <= 5; i++) {
       const refused = await fake.network.connection(i);
@@ -96,7 +96,7 @@ describe("coming back", () => {
       expect(waits[i]).toBeLessThan(wait + 100);
     }
     await until(() => fake.links.links[0].phase === "backing-off", 1000);
-    fake.links.scan(0, "asked for");
+    fake.links.scan(0, "asked");
     scanNothing(await fake.network.connection(6));
     await fake.heard("0 live", 2);
   });
@@ -128,7 +128,7 @@ describe("coming back", () => {
     fake.network.mode = "accept";
     scanNothing(await fake.network.connection(0));
     await fake.heard("0 live");
-    expect(fake.links.links[0].lastError).toBeUndefined();
+    expect(fake.links.links[0].lastError.error).toBeUndefined();
   });
 
   test("with the other version, both ways, at once", async () => {
@@ -187,10 +187,10 @@ describe("coming back", () => {
     fake.target.failures.set("flush", failure);
     connection.receive(infoFrame(), batch([put(1)]));
     await fake.heard("0 backing-off");
-    expect(fake.links.links[0].lastError).toBe(failure);
+    expect(fake.links.links[0].lastError.error).toBe(failure);
     scanNothing(await fake.network.connection(1));
     await fake.heard("0 live");
-    expect(fake.links.links[0].lastError).toBeUndefined();
+    expect(fake.links.links[0].lastError.error).toBeUndefined();
     expect(fake.target.calls.indexOf("abortScan 0")).toBeGreaterThan(0);
   });
 
@@ -200,7 +200,7 @@ describe("coming back", () => {
     fake.target.failures.set("apply", new DivergedError("Cannot follow: the leader contradicts shard 0"));
     connection.receive(infoFrame(), batch([put(1)]));
     await fake.heard("0 diverged");
-    fake.links.scan(0, "asked for");
+    fake.links.scan(0, "asked");
     scanNothing(await fake.network.connection(1));
     await fake.heard("0 live");
   });
@@ -256,7 +256,7 @@ test("counts ends by reason, and connections", async () => {
   (await fake.start()).close();
   scanNothing(await fake.network.connection(1));
   await fake.heard("0 live");
-  fake.links.scan(0, "asked for");
+  fake.links.scan(0, "asked");
   scanNothing(await fake.network.connection(2));
   await fake.heard("0 live", 2);
   const { counters } = fake.links.links[0];

@@ -288,7 +288,7 @@ test("a scan that is under way is what a rescan asks for: the connection goes on
   const connection = await fake.start();
   connection.receive(infoFrame(), batch([put(3)]));
   await until(() => fake.links.links[0].phase === "catching-up", 1000);
-  fake.links.scan(0, "asked for");
+  fake.links.scan(0, "asked");
   connection.receive(CAUGHT_UP);
   await fake.heard("0 caught up");
   expect(fake.network.tried).toBe(1);
@@ -307,7 +307,7 @@ test("what was planned for a connection ends with it: a diverged link waits for 
   await fake.heard("0 diverged");
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(fake.network.tried).toBe(2);
-  fake.links.scan(0, "asked for");
+  fake.links.scan(0, "asked");
   await fake.network.connection(2);
 });
 
