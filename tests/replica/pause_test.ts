@@ -1,0 +1,137 @@
+import { describe, expect, test } from "bun:test";
+import { Followed, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { batch, infoFrame, keyOf, puts, valueOf } from "../fakes/leader_frames.ts";
+import { OwnLeader } from "../fakes/own_leader.ts";
+import { ScriptedLeader } from "../fakes/scripted_leader.ts";
+import { until } from "../harness/until.ts";
+
+describe("pause", () => {
+  test("closes every link, serves on and ages; resume scans and is live again", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await OwnLeader.start(directory.of("leader"));
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    const { follower } = followed;
+    await follower.caughtUp();
+    await follower.pause();
+    const paused = follower.status();
+    expect(paused).toMatchObject({ phase: "paused", paused: true, error: null });
+    expect(paused.shards.map(({ phase, error }) => [phase, error])).toEqual([["paused", null], [
+      "paused",
+      null,
+    ]]);
+    expect(paused.shards.map(({ ends }) => ends)).toEqual([{ paused: 1 }, { paused: 1 }]);
+    leader.store.put(keyOf(0), valueOf(2));
+    expect(follower.get(keyOf(0))).toEqual(valueOf(1));
+    expect(follower.status().freshAtMs).toBe(paused.freshAtMs);
+    await follower.pause();
+
+    follower.resume();
+    await until(() => follower.status().phase === "live", 3000, "live after resume");
+    expect(follower.status()).toMatchObject({ paused: false, complete: true });
+    expect(follower.get(keyOf(0))).toEqual(valueOf(2));
+    expect(follower.status().freshAtMs!).toBeGreaterThanOrEqual(paused.freshAtMs!);
+    follower.resume();
+  });
+
+  test("while the leader is away: no connection is tried any more", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => connection.scan([batch(puts(3))]));
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    await followed.shows("live");
+    leader.script = (connection) => connection.destroy();
+    leader.last.destroy();
+    await followed.shows("backing-off", 2);
+    await followed.follower.pause();
+    const { connections } = followed.follower.status().shards[0];
+    await new Promise((resolve) => setTimeout(resolve, 120)); // more than twice the longest backoff
+    expect(followed.follower.status().shards[0].connections).toBe(connections);
+  });
+
+  test("in the middle of a scan: the scan is cut, and begins anew", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => {
+      connection.send(infoFrame());
+      connection.send(batch(puts(3)));
+    });
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    await until(() => followed.follower.status().keys === 3, 3000, "the first batch");
+    await followed.follower.pause();
+    expect(followed.follower.status()).toMatchObject({ phase: "paused", complete: false, freshAtMs: null });
+    leader.script = (connection) => connection.scan([batch(puts(3))]);
+    followed.follower.resume();
+    await followed.follower.caughtUp();
+    expect(followed.follower.status().complete).toBe(true);
+  });
+
+  test("resume before the links are closed: both are done", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await OwnLeader.start(directory.of("leader"));
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    const { follower } = followed;
+    await follower.caughtUp();
+    const paused = follower.pause();
+    follower.resume();
+    await paused;
+    await until(() => follower.status().shards.every(({ scans }) => scans.whole === 2), 3000, "second scans");
+    expect(follower.status().paused).toBe(false);
+  });
+
+  test("what cannot be done while paused says so; close works, and then nothing else does", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await OwnLeader.start(directory.of("leader"));
+    const followed = await Followed.start(leader.address, directory.of("replica"));
+    const { follower } = followed;
+    await follower.caughtUp();
+    await follower.pause();
+    expect(await rejection(follower.rescan())).toMatchObject({
+      name: "ConflictError",
+      message: "Cannot rescan: the follower is paused",
+    });
+    expect(await rejection(follower.retarget("127.0.0.1:1"))).toMatchObject({
+      name: "ConflictError",
+      message: "Cannot retarget: the follower is paused",
+    });
+    expect(await follower.close()).toEqual([]);
+    expect(await rejection(follower.pause())).toMatchObject({ name: "ClosedError" });
+    expect(() => follower.resume()).toThrow("Cannot resume: the follower is closed");
+  });
+});
+
+describe("rescan", () => {
+  test("resolves when the asked shards were scanned, and counts why", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await OwnLeader.start(directory.of("leader"));
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    const { follower } = followed;
+    await follower.caughtUp();
+    await follower.rescan({ shard: 1 });
+    expect(follower.status().shards.map(({ scans }) => scans.whole)).toEqual([1, 2]);
+    await until(() => follower.status().phase === "live", 3000, "live");
+    await follower.rescan();
+    expect(follower.status().shards.map(({ scans }) => scans.whole)).toEqual([2, 3]);
+    expect(follower.status().shards.map(({ rescans }) => rescans)).toEqual([{ asked: 1 }, { asked: 2 }]);
+  });
+
+  test("refuses a shard that does not exist; a signal ends the waiting; so does close", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start((connection) => connection.scan([batch(puts(3))]));
+    const followed = await Followed.start(leader.address, directory.of("replica"));
+    const { follower } = followed;
+    await followed.shows("live");
+    for (const shard of [1, -1, 0.5, NaN]) {
+      expect(await rejection(follower.rescan({ shard }))).toMatchObject({
+        name: "UsageError",
+        message: `Cannot rescan: shard is ${shard}, allowed are 0 to 0`,
+      });
+    }
+    leader.script = (connection) => connection.destroy();
+    const abort = new AbortController();
+    const waiting = follower.rescan({ signal: abort.signal });
+    await followed.shows("backing-off");
+    abort.abort(new Error("enough"));
+    expect(await rejection(waiting)).toMatchObject({ message: "enough" });
+    const closed = follower.rescan();
+    await follower.close();
+    expect(await rejection(closed)).toMatchObject({ name: "ClosedError" });
+  });
+});
