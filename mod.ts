@@ -16,9 +16,12 @@
 
 // To follow a leader.
 export { follow } from "./src/replica/follow.ts";
-export { Follower, type Lookup, type RescanOptions } from "./src/replica/follower.ts";
+export { Follower, type Lookup } from "./src/replica/follower.ts";
+export type { RescanOptions } from "./src/replica/operations.ts";
 export type { FollowerEvent, FollowOptions } from "./src/replica/follow_options.ts";
 export type { Found } from "./src/fixed/store.ts";
+export type { KeyPage, PageEntry, PageOptions } from "./src/fixed/page.ts";
+export type { SlotRegion } from "./src/fixed/regions.ts";
 export type { Change, ResyncReason, WatchOptions } from "./src/replica/watch.ts";
 export type {
   BackupStatus,

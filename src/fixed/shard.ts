@@ -55,6 +55,10 @@ export class Shard implements KeySource {
     crcErrors: 0,
     diverged: 0,
   };
+  /** Is told that a read came upon a slot that went bad, and so took it out of service. */
+  onDamaged: ((shard: number) => void) | undefined = undefined;
+  /** Is told of a slot that is about to change, while meta and bytes are still the old ones; must not throw. */
+  beforeChange: ((slot: number) => void) | undefined = undefined;
   /** Slots with status OCCUPIED. */
   occupied = 0;
   /** Slots with status DELETED. */
@@ -138,6 +142,7 @@ export class Shard implements KeySource {
         this.#badSlot = slot;
       }
       this.quarantine(this.#badSlot, hash, key, at);
+      this.onDamaged?.(this.id);
     }
   }
 
@@ -171,8 +176,9 @@ export class Shard implements KeySource {
     else if (status === DELETED) this.deleted += step;
   }
 
-  /** Sets a slot's meta, and what is counted of it. */
+  /** Sets a slot's meta, and what is counted of it. Who also changes its bytes does so afterwards. */
   setMeta(slot: number, meta: number): void {
+    if (this.beforeChange !== undefined) this.beforeChange(slot);
     const old = this.metas.get(slot);
     if (old === 0 || meta === 0 || statusOf(old) !== statusOf(meta)) {
       this.count(old, -1);

@@ -143,6 +143,11 @@ export class SlotIndex {
     this.#touched = touched;
   }
 
+  /** Whether a slot has an entry under a hash. */
+  has(hash: number, slot: number): boolean {
+    return placeOfSlot(this.#directory[hash >>> this.#shift], tagOf(hash), slot) >= 0;
+  }
+
   /** Removes the entry of a slot that holds the key; says whether it had one. */
   remove(hash: number, slot: number, bytes: Uint8Array, at: number): boolean {
     const segment = this.#directory[hash >>> this.#shift];
@@ -171,6 +176,21 @@ export class SlotIndex {
         return;
       }
     }
+  }
+
+  /**
+   * Looks for the entries of slots whose keys are no longer known, and notes hashes to find them by: those of the keys,
+   * but for a last bit that no method asks about. Looks at one segment, 0.1 ms at most, from the hash 0 on; answers the
+   * `from` of the next, 2^32 behind the last. Entries that others add and remove in between do no harm.
+   */
+  hashesOf(slots: Map<number, number | undefined>, from: number): number {
+    const { entries, depth } = this.#directory[from >>> this.#shift];
+    for (let place = 0; place < entries.length; place += 2) {
+      const slot = (entries[place + 1] - 1) >>> 0;
+      if (entries[place] !== 0 && slots.has(slot)) slots.set(slot, entries[place] << 1);
+    }
+    const span = 2 ** (32 - depth);
+    return (Math.floor(from / span) + 1) * span;
   }
 
   /** Serves the key of this slot, which has an entry under the hash, from it where several hold it. */

@@ -1,26 +1,34 @@
-import { formatAddress, parseAddress } from "../address.ts";
+import { formatAddress } from "../address.ts";
 import { Directory, lockForWriting } from "../directory/directory.ts";
 import {
   ClosedError,
-  ConflictError,
   ConnectionError,
   DivergedError,
   LeaderError,
-  PermissionError,
   StorageError,
   UsageError,
 } from "../errors.ts";
 import { LastError } from "../last_error.ts";
+import { type KeyPage, pageOf, type PageOptions } from "../fixed/page.ts";
+import { type SlotRegion, slotRegions } from "../fixed/regions.ts";
 import type { Found, Store } from "../fixed/store.ts";
 import type { FollowerEvent, ResolvedFollowOptions } from "./follow_options.ts";
+import { Operations, type RescanOptions } from "./operations.ts";
 import { ReplicaTarget } from "./replica_target.ts";
 import type { End } from "../replication/conversation.ts";
 import type { Link } from "../replication/link.ts";
 import { ProtocolChoice } from "../replication/link_shared.ts";
 import { Links, type LinksListener } from "../replication/links.ts";
-import type { RescanReason } from "../replication/rescan_reason.ts";
-import type { Address, Network, Runtime } from "../runtime/runtime.ts";
-import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus, shardStatus } from "./status.ts";
+import type { Address, Runtime } from "../runtime/runtime.ts";
+import {
+  type BackupStatus,
+  errorStatus,
+  type FollowerStatus,
+  leastPhase,
+  type ShardStatus,
+  shardStatus,
+  type VerifyStatus,
+} from "./status.ts";
 import type { DirectoryLock } from "../storage/dir_lock.ts";
 import { LONGEST_TIMEOUT_MS, TimeSlice } from "../time_slice.ts";
 import { Waiters } from "./waiters.ts";
@@ -37,14 +45,6 @@ const NUDGES_PER_MS = 4;
 
 /** Said once a shard. */
 const MISROUTED = "a key came that routes to another shard: lookups ask every shard from now on";
-
-/** Options of {@link Follower.rescan}. */
-export interface RescanOptions {
-  /** The shard; all without it. */
-  shard?: number;
-  /** Ends the waiting, not the scan. */
-  signal?: AbortSignal;
-}
 
 /** What a lookup found, and how old it may be. */
 export interface Lookup extends Found {
@@ -63,7 +63,6 @@ export class Follower implements AsyncDisposable {
   /** Resolves when the follower was closed; rejects with the error that stopped it for good. */
   readonly closed: Promise<void>;
 
-  readonly #network: Network;
   readonly #options: ResolvedFollowOptions;
   readonly #lock: DirectoryLock;
   readonly #target: ReplicaTarget;
@@ -73,10 +72,8 @@ export class Follower implements AsyncDisposable {
   readonly #startedAtMs = Date.now();
   readonly #created = new Waiters();
   readonly #caughtUp = new Waiters();
-  /** By shard: who waits for its next scan. */
-  readonly #scanned = new Map<number, Waiters>();
   readonly #stopError = new LastError();
-  #isRetargeting = false;
+  readonly #operations: Operations;
   #settle!: { resolve: () => void; reject: (error: Error) => void };
   #closing: Promise<number[]> | undefined;
   #isClosed = false;
@@ -89,7 +86,6 @@ export class Follower implements AsyncDisposable {
     held: { lock: DirectoryLock; directory: Directory | undefined; slice: TimeSlice },
   ) {
     const leader = formatAddress(address);
-    this.#network = runtime.network;
     this.dir = options.dir;
     this.#options = options;
     this.#lock = held.lock;
@@ -111,6 +107,7 @@ export class Follower implements AsyncDisposable {
         this.#hub.attach(store);
         this.#created.resolve();
       },
+      onDamaged: (shard) => this.#links.foundDamage(shard),
       onMisrouted: (shard) => this.#tell({ type: "notice", shard, message: MISROUTED }),
     }, held.directory);
     this.#links = new Links({
@@ -132,6 +129,12 @@ export class Follower implements AsyncDisposable {
       random: Math.random,
       rescan: options.rescan,
     }, this.#heard());
+    this.#operations = new Operations({
+      runtime,
+      links: this.#links,
+      target: this.#target,
+      connectTimeoutMs: options.connectTimeoutMs,
+    });
     if (held.directory !== undefined) this.#hub.attach(held.directory.store);
     this.closed = new Promise((resolve, reject) => this.#settle = { resolve, reject });
     this.closed.catch(() => {});
@@ -201,6 +204,27 @@ export class Follower implements AsyncDisposable {
     return this.#store("read entries").entries();
   }
 
+  /**
+   * Some keys in the order of shards and slots, and where the next page begins: to list a replica over several calls.
+   * A key that moves to another slot between two calls may be missed or come twice. A page looks at a bounded number
+   * of slots, so it may hold fewer keys than its limit. Throws UsageError.
+   */
+  page(options: PageOptions = {}): KeyPage {
+    return pageOf(this.#store("read a page"), options);
+  }
+
+  /**
+   * A shard's slots by status, in so many equal ranges (1 to 4,096). Rejects with UsageError for a shard that does
+   * not exist or a count out of range.
+   */
+  async regions(shard: number, count: number): Promise<SlotRegion[]> {
+    const { shards } = this.#store("count slots");
+    if (shards[shard] === undefined) {
+      throw new UsageError(`Cannot count slots: shard is ${shard}, allowed are 0 to ${shards.length - 1}`);
+    }
+    return await slotRegions(shards[shard], count, new TimeSlice());
+  }
+
   /** Changes from now on; after a `resync` read {@link entries} again. Ends with the follower, or by its signal. */
   watch(options: WatchOptions = {}): AsyncIterableIterator<Change> {
     this.#store("watch");
@@ -226,7 +250,7 @@ export class Follower implements AsyncDisposable {
    * that ended the follower.
    */
   rescan(options: RescanOptions = {}): Promise<void> {
-    return handled(this.#rescan("asked", options));
+    return this.#operate("rescan", (operations) => operations.rescan(options));
   }
 
   /**
@@ -234,7 +258,7 @@ export class Follower implements AsyncDisposable {
    * Its links must be closed, as a leader gives up who does not acknowledge. Rejects where the follower has ended.
    */
   pause(): Promise<void> {
-    return handled(this.#pause());
+    return this.#operate("pause", (operations) => operations.pause());
   }
 
   /** Connects again after {@link pause}. Throws where the follower has ended. */
@@ -252,7 +276,27 @@ export class Follower implements AsyncDisposable {
    * paused or while another one is under way, or the reason of `signal`.
    */
   retarget(leader: string, options: { signal?: AbortSignal } = {}): Promise<void> {
-    return handled(this.#retarget(leader, options.signal));
+    return this.#operate("retarget", (operations) => operations.retarget(leader, options.signal));
+  }
+
+  /**
+   * Checks the CRC of every slot that is served, in the background: of a resident store in memory, else in the file.
+   * A slot that fails is served no more (a miss is then `unknown`), and its shard is rescanned, which repairs it.
+   * Resolves with what was found. Rejects with ConflictError while another one is under way, StorageError, or the
+   * reason of `signal`.
+   */
+  verify(options: { signal?: AbortSignal } = {}): Promise<VerifyStatus> {
+    return this.#operate("verify", (operations) => operations.verify(options.signal));
+  }
+
+  /**
+   * Copies the replica, as it is at one moment, to a new folder in `parent` while it goes on: `backup-` and the time.
+   * armdb and Slotcask open it as a directory that was closed cleanly. Resolves when it is on disk; of one that fails
+   * nothing is left. Rejects with ConflictError (a shard is not complete or is being scanned, or another backup is
+   * under way), PermissionError, StorageError, or the reason of `signal`.
+   */
+  backup(parent: string, options: { signal?: AbortSignal } = {}): Promise<BackupStatus> {
+    return this.#operate("back up", (operations) => operations.backup(parent, options.signal));
   }
 
   /** A snapshot, safe to print as JSON. */
@@ -264,10 +308,8 @@ export class Follower implements AsyncDisposable {
       leader: this.leader,
       dir: this.dir,
       phase: this.#isStopped ? "stopped" : leastPhase(shards.map((shard) => shard.phase)),
-      paused: this.#links.isPaused,
       rescanIntervalMs: this.#links.catchUpOnlyRescanMs ?? null,
-      verify: null,
-      backup: null,
+      ...this.#operations.status(),
       protocol: directory === undefined ? null : this.#links.versions.current,
       shape: directory?.shape ?? null,
       keys: directory?.store.size ?? 0,
@@ -302,7 +344,7 @@ export class Follower implements AsyncDisposable {
     return {
       onPhase: ({ shard, phase }) => this.#tell({ type: "phase", shard, phase }),
       onCaughtUp: ({ shard }) => {
-        this.#scanned.get(shard)?.resolve();
+        this.#operations.scanned(shard);
         if (this.#isCaughtUp()) this.#caughtUp.resolve();
       },
       onNotice: ({ shard }, message) => this.#tell({ type: "notice", shard, message }),
@@ -314,7 +356,7 @@ export class Follower implements AsyncDisposable {
     if (error instanceof DivergedError) {
       this.#hub.diverged();
       this.#caughtUp.reject(error);
-      this.#scanned.get(link.shard)?.reject(error);
+      this.#operations.diverged(link.shard, error);
     }
     this.#tell({ type: "end", shard: link.shard, reason, error });
   }
@@ -366,17 +408,19 @@ export class Follower implements AsyncDisposable {
   #stopFor(error: Error): void {
     this.#stopError.set(error);
     this.#created.reject(error);
-    this.#rejectWaiting(error);
+    this.#caughtUp.reject(error);
+    this.#operations.end(error);
     this.#hub.close(error);
     this.#settle.reject(error);
   }
 
   async #close(): Promise<number[]> {
     this.#isClosed = true;
-    this.#rejectWaiting(new ClosedError("Cannot catch up: the follower was closed"));
+    this.#caughtUp.reject(new ClosedError("Cannot catch up: the follower was closed"));
+    const operations = this.#operations.end(new ClosedError("Cannot go on: the follower was closed"));
     this.#hub.close();
     await this.#links.stop();
-    const dirty = await this.#target.close(CLOSE_LIMIT_MS);
+    const dirty = await this.#target.close(CLOSE_LIMIT_MS, operations);
     this.#lock.release();
     this.#settle.resolve();
     return dirty;
@@ -386,63 +430,19 @@ export class Follower implements AsyncDisposable {
     return this.#isClosed || this.#stopError.error !== undefined;
   }
 
+  /** Who does not wait for an operation is told of its end by status: it is no unhandled rejection. */
+  #operate<T>(what: string, start: (operations: Operations) => Promise<T>): Promise<T> {
+    const operation = (async () => {
+      this.#requireRunning(what);
+      return await start(this.#operations);
+    })();
+    operation.catch(() => {});
+    return operation;
+  }
+
   #requireRunning(what: string): void {
     if (this.#stopError.error !== undefined) throw this.#stopError.error;
     if (this.#isClosed) throw closedError(what);
-  }
-
-  #requireUnpaused(what: string): void {
-    if (this.#links.isPaused) throw new ConflictError(`Cannot ${what}: the follower is paused`);
-  }
-
-  #rejectWaiting(error: Error): void {
-    this.#caughtUp.reject(error);
-    for (const waiters of this.#scanned.values()) waiters.reject(error);
-  }
-
-  async #rescan(reason: RescanReason, { shard, signal }: RescanOptions): Promise<void> {
-    this.#requireRunning("rescan");
-    this.#requireUnpaused("rescan");
-    const { shardCount } = this.#target.directory!.shape;
-    if (shard !== undefined && !(Number.isInteger(shard) && shard >= 0 && shard < shardCount)) {
-      throw new UsageError(`Cannot rescan: shard is ${shard}, allowed are 0 to ${shardCount - 1}`);
-    }
-    const shards = shard === undefined ? [...Array(shardCount).keys()] : [shard];
-    await Promise.all(shards.map((each) => this.#scanOf(each, reason, signal)));
-  }
-
-  /** A shard whose link has not begun is scanned as soon as it has. */
-  #scanOf(shard: number, reason: RescanReason, signal: AbortSignal | undefined): Promise<void> {
-    const waiters = this.#scanned.get(shard) ?? new Waiters();
-    this.#scanned.set(shard, waiters);
-    const scanned = waiters.wait(signal);
-    if (shard < this.#links.links.length) this.#links.scan(shard, reason);
-    return scanned;
-  }
-
-  async #pause(): Promise<void> {
-    this.#requireRunning("pause");
-    await this.#links.pause();
-  }
-
-  async #retarget(leader: string, signal: AbortSignal | undefined): Promise<void> {
-    this.#requireRunning("retarget");
-    this.#requireUnpaused("retarget");
-    if (this.#isRetargeting) throw new ConflictError("Cannot retarget: another one is under way");
-    const address = parseAddress(leader);
-    const missing = this.#network.missingPermission(address);
-    if (missing !== undefined) {
-      throw new PermissionError(
-        `Cannot retarget to ${formatAddress(address)}: Deno was not given ${missing}`,
-      );
-    }
-    this.#isRetargeting = true;
-    try {
-      const timeoutMs = Math.min(this.#options.connectTimeoutMs, LONGEST_TIMEOUT_MS);
-      await this.#links.retarget(address, { leader: formatAddress(address), timeoutMs, signal });
-    } finally {
-      this.#isRetargeting = false;
-    }
   }
 
   #store(what: string): Store {
@@ -477,10 +477,4 @@ export class Follower implements AsyncDisposable {
       (_, id) => shardStatus(id, { directory, link: links[id], unlinked, sync: this.#target.syncOf(id) }),
     );
   }
-}
-
-/** Who does not wait for an action is told of its end by status: it is no unhandled rejection. */
-function handled(action: Promise<void>): Promise<void> {
-  action.catch(() => {});
-  return action;
 }

@@ -55,6 +55,8 @@ export interface ReplicaTargetOptions {
   onScanEnds?: (shard: number, diverged: number) => void;
   /** The first ShardInfo has created the directory. */
   onCreated?: (store: Store) => void;
+  /** A read came upon a slot that went bad. */
+  onDamaged?: (shard: number) => void;
   /** A key came to a shard that it does not route to: told once a shard. */
   onMisrouted?: (shard: number) => void;
 }
@@ -197,7 +199,7 @@ export class ReplicaTarget implements ReplicationTarget {
 
   async endScan(id: number, source: "scan" | "side"): Promise<ScanResult> {
     // A stream beside a side scan makes an absent slot prove nothing.
-    if (source === "side") return { unconfirmed: 0 };
+    if (source === "side") return { unconfirmed: 0, unverified: 0 };
     return await this.#work(id).during(this.#endWhole(id));
   }
 
@@ -214,7 +216,7 @@ export class ReplicaTarget implements ReplicationTarget {
     await this.#directory!.completeness.scanEnded(id, Date.now());
     requireCurrent(scan.steps);
     this.#options.onScanEnds?.(id, this.#shard(id).counters.diverged - scan.divergedBefore);
-    return { unconfirmed };
+    return { unconfirmed, unverified: this.#shard(id).unverified.size };
   }
 
   /** Answers how many slots the scan left unconfirmed. */
@@ -245,9 +247,9 @@ export class ReplicaTarget implements ReplicationTarget {
 
   /**
    * Stops the timers, ends the work, saves the cursors, closes the directory. Answers the shards that stay dirty:
-   * those whose work or whose sync does not end in time.
+   * those whose work or whose sync does not end in time. `others` is work on any shard that is ending by itself.
    */
-  async close(limitMs: number): Promise<number[]> {
+  async close(limitMs: number, others: Promise<void> = Promise.resolve()): Promise<number[]> {
     const deadline = performance.now() + limitMs;
     this.#isClosed = true;
     await this.#creating?.catch(() => {});
@@ -256,12 +258,18 @@ export class ReplicaTarget implements ReplicationTarget {
       cursor.save();
     }
     if (this.#directory === undefined) return [];
-    const work = new Map([...this.#works].map(([shard, each]) => [shard, each.ended()]));
+    const work = new Map(
+      this.#directory.store.shards.map(({ id }) => [id, this.#workEnded(id, others)]),
+    );
     const closing = this.#directory.close(deadline - performance.now(), { work });
     const { completeness } = this.#directory;
     await within(deadline, completeness.settled()).catch(() => {});
     completeness.close();
     return await closing;
+  }
+
+  async #workEnded(shard: number, others: Promise<void>): Promise<void> {
+    await Promise.all([this.#works.get(shard)?.ended(), others]);
   }
 
   #work(shard: number): ShardWork {
@@ -293,8 +301,9 @@ export class ReplicaTarget implements ReplicationTarget {
 
   #adopt(directory: Directory): void {
     this.#directory = directory;
-    const { files, sync } = this.#options;
+    const { files, sync, onDamaged } = this.#options;
     for (const shard of directory.store.shards) {
+      shard.onDamaged = onDamaged;
       this.#states.push({
         scan: undefined,
         mayUnmark: false,

@@ -12,6 +12,7 @@ import type { LinkShared } from "./link_shared.ts";
 import { FrameType, type ShardInfo } from "./protocol.ts";
 import type { Effect, EndReason } from "./effect.ts";
 import { Session } from "./session.ts";
+import type { ScanResult } from "./target.ts";
 
 /** How a connection ended. */
 export interface End {
@@ -31,8 +32,8 @@ export interface ConversationListener {
   onGreeted(info: ShardInfo): void;
   /** A frame came on a live link: the copy is current. */
   onFresh(): void;
-  /** A whole scan was judged; `unconfirmed` slots ask for another. */
-  onScanned(unconfirmed: number): void;
+  /** A whole scan was judged; what it left may ask for another. */
+  onScanned(result: ScanResult): void;
   /** Events may have been dropped. */
   onSuspectDrops(): void;
 }
@@ -305,10 +306,10 @@ export class Conversation {
   }
 
   async #judge(): Promise<readonly Effect[]> {
-    const { unconfirmed } = await this.shared.target.endScan(this.shard, this.isSide ? "side" : "scan");
+    const result = await this.shared.target.endScan(this.shard, this.isSide ? "side" : "scan");
     if (this.#isOver) return NO_EFFECTS;
     const effects = this.session!.judged(this.shared.now());
-    if (!this.isSide) this.listener.onScanned(unconfirmed);
+    if (!this.isSide) this.listener.onScanned(result);
     // Dropped behind the scan: it does not make them good.
     if (this.#hasDroppedEarly) this.listener.onSuspectDrops();
     return effects;

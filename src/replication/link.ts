@@ -12,6 +12,7 @@ import type { Phase } from "./phase.ts";
 import type { RescanReason } from "./rescan_reason.ts";
 import type { ShardInfo } from "./protocol.ts";
 import type { Session } from "./session.ts";
+import type { ScanResult } from "./target.ts";
 import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
 
 /** What the owner of the links hears from one. */
@@ -24,8 +25,8 @@ export interface LinkListener {
   onConnected(link: Link): void;
   /** The leader's ShardInfo came, and the store is ready. */
   onGreeted(link: Link, info: ShardInfo): void;
-  /** A whole scan was judged and recorded; `unconfirmed` slots ask for another. */
-  onScanned(link: Link, unconfirmed: number): void;
+  /** A whole scan was judged and recorded; what it left may ask for another. */
+  onScanned(link: Link, result: ScanResult): void;
   /** Events may have been dropped: a scan is due. */
   onSuspectDrops(link: Link): void;
   /** A connection ended, or could not be made. */
@@ -198,7 +199,7 @@ export class Link implements ConversationListener {
   }
 
   /** See {@link ConversationListener}. */
-  onScanned(unconfirmed: number): void {
+  onScanned(result: ScanResult): void {
     this.#leaveGate();
     // With no stream beside it, a scan proves nothing of what was written behind it.
     this.freshAtMs = this.#isCatchUpOnly ? this.#scanStartedAtMs : Date.now();
@@ -208,7 +209,7 @@ export class Link implements ConversationListener {
     this.#quickRetries = 0;
     this.counters.wholeScans++;
     this.onProgress(this.session!);
-    this.#listener.onScanned(this, unconfirmed);
+    this.#listener.onScanned(this, result);
   }
 
   /** See {@link ConversationListener}. */

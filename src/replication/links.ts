@@ -14,6 +14,7 @@ import { Retarget, type RetargetOptions } from "./retarget.ts";
 import type { Address } from "../runtime/runtime.ts";
 import type { ShardInfo } from "./protocol.ts";
 import { ScanGate } from "./scan_gate.ts";
+import type { ScanResult } from "./target.ts";
 import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
 
 /** When shards are scanned again. */
@@ -228,12 +229,14 @@ export class Links implements LinkListener {
   }
 
   /** See {@link LinkListener}. */
-  onScanned(link: Link, unconfirmed: number): void {
+  onScanned(link: Link, { unconfirmed, unverified }: ScanResult): void {
     this.#listener.onCaughtUp(link);
     this.#unplan(link);
     if (unconfirmed > 0) {
       // Even at the price of a v1 stream: beside a stream a scan proves nothing of what it does not see.
       this.#scanAgain(link, "unconfirmed", false);
+    } else if (unverified > 0) {
+      this.#plan(link, this.#rescan.suspectMs, "damage");
     } else if (this.versions.current === 1) {
       this.#plan(link, this.#rescan.sideMs, "clock");
     }
@@ -241,11 +244,19 @@ export class Links implements LinkListener {
 
   /** See {@link LinkListener}. */
   onSuspectDrops(link: Link): void {
-    if (link.isSide) return;
+    if (!link.isSide) this.#scanSoon(link, "suspected-drops");
+  }
+
+  /** A read came upon a slot that went bad: a scan brings it again. */
+  foundDamage(shard: number): void {
+    if (shard < this.links.length) this.#scanSoon(this.links[shard], "damage");
+  }
+
+  #scanSoon(link: Link, reason: RescanReason): void {
     const since = this.#shared.now() - (this.#lastScanAt.get(link.shard) ?? -Infinity);
     const wait = Math.max(0, this.#rescan.suspectMs - since);
-    if (wait === 0) this.#scanAgain(link, "suspected-drops");
-    else this.#plan(link, wait, "suspected-drops");
+    if (wait === 0) this.#scanAgain(link, reason);
+    else this.#plan(link, wait, reason);
   }
 
   /** See {@link LinkListener}. */
@@ -271,7 +282,8 @@ export class Links implements LinkListener {
 
   /** Scans a shard again: beside a stream of protocol 1, and over a new connection else. */
   scan(shard: number, reason: RescanReason): void {
-    this.#scanAgain(this.links[shard], reason);
+    // A link that has not begun begins with a scan.
+    if (shard < this.links.length) this.#scanAgain(this.links[shard], reason);
   }
 
   #scanAgain(link: Link, reason: RescanReason, mayGoBeside = true): void {

@@ -7,6 +7,8 @@ export type EventSource = "scan" | "side" | "stream";
 export interface ScanResult {
   /** Slots held here that this scan did not see: a second scan must confirm their absence. */
   unconfirmed: number;
+  /** Slots that cannot be trusted: they went bad behind the scan, which is to bring them again. */
+  unverified: number;
 }
 
 /** Where replication writes to: the shards of a store, and nothing of how they are kept. */

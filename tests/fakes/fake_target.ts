@@ -87,7 +87,7 @@ export class FakeTarget implements ReplicationTarget {
     await this.#step("endScan", `endScan ${shard} ${source}`);
     const { unconfirmed } = this;
     if (source === "scan") this.unconfirmed = 0;
-    return { unconfirmed: source === "scan" ? unconfirmed : 0 };
+    return { unconfirmed: source === "scan" ? unconfirmed : 0, unverified: 0 };
   }
 
   abortScan(shard: number): void {

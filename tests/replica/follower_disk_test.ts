@@ -19,13 +19,7 @@ async function withFiles(
 ): Promise<Follower> {
   const runtime = detectRuntime();
   const files: Files = { ...runtime.files, ...change(runtime.files) };
-  const changed: Runtime = {
-    name: runtime.name,
-    version: runtime.version,
-    network: runtime.network,
-    process: runtime.process,
-    files,
-  };
+  const changed: Runtime = { ...runtime, files };
   return await Follower.start(
     changed,
     parseAddress(leader),
@@ -93,13 +87,7 @@ describe("a disk that refuses", () => {
     await using leader = await ScriptedLeader.start(good);
     const files: Files = { ...runtime.files, ...failing(of, "EIO")(runtime.files) };
     await using follower = await Follower.start(
-      {
-        name: runtime.name,
-        version: runtime.version,
-        network: runtime.network,
-        process: runtime.process,
-        files,
-      },
+      { ...runtime, files },
       parseAddress(leader.address),
       resolveFollowOptions({ ...QUICK, dir: directory.of("replica"), sync: 5 }),
     );

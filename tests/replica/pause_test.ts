@@ -135,3 +135,19 @@ describe("rescan", () => {
     expect(await rejection(closed)).toMatchObject({ name: "ClosedError" });
   });
 });
+
+describe("verify", () => {
+  test("a slot that went bad in memory is found, not served, and brought again by a rescan", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await OwnLeader.start(directory.of("leader"));
+    await using followed = await Followed.start(leader.address, directory.of("replica"));
+    const { follower } = followed;
+    await follower.caughtUp();
+    expect(await follower.verify()).toMatchObject({
+      damaged: 0,
+      error: null,
+      position: follower.status().verify!.slots,
+    });
+    expect(follower.status().shards.map(({ rescans }) => rescans)).toEqual([{}, {}]);
+  });
+});
