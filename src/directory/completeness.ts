@@ -74,7 +74,7 @@ export class Completeness {
       this.#state.shards[shard] = nothing();
       this.#trustedAtOpen[shard] = true;
     }
-    if (!inMemory) writeFileAtomic(this.#files, this.#path, this.#encoded());
+    if (!inMemory) writeFileAtomic(this.#files, this.#path, encodeCompleteness(this.#state));
   }
 
   /**
@@ -129,12 +129,8 @@ export class Completeness {
   #write(): Promise<void> {
     return this.#queued ??= this.#writing = this.#writing.catch(() => {}).then(() => {
       this.#queued = undefined;
-      return writeFileAtomicAsync(this.#files, this.#path, this.#encoded());
+      return writeFileAtomicAsync(this.#files, this.#path, encodeCompleteness(this.#state));
     });
-  }
-
-  #encoded(): Uint8Array {
-    return new TextEncoder().encode(encodeState(this.#state));
   }
 
   /** The write of each shard's mark. */
@@ -143,9 +139,9 @@ export class Completeness {
   #queued: Promise<void> | undefined;
 }
 
-/** The file's text. */
-function encodeState(state: CompletenessState): string {
-  return JSON.stringify({ format: FORMAT, ...state }, null, 2) + "\n";
+/** The file's content. */
+export function encodeCompleteness(state: CompletenessState): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ format: FORMAT, ...state }, null, 2) + "\n");
 }
 
 /** Reads the file; anything but a well-formed one for so many shards counts as absent. */
