@@ -3,6 +3,9 @@ import { Histogram } from "../histogram.ts";
 import { LastError } from "../last_error.ts";
 import { wrapStorageError } from "../storage/storage_error.ts";
 
+/** The longest wait between syncs that fail. */
+const LONGEST_WAIT_MS = 10_000;
+
 /** Makes a file durable by the clock, while it changes: reads and other shards go on meanwhile. */
 export class SyncTimer {
   /** When all that was written was last known to be on disk (Unix ms). */
@@ -14,6 +17,7 @@ export class SyncTimer {
   readonly #file: SlotFile;
   readonly #intervalMs: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
   #isStopped = false;
 
   /** Without an interval only {@link now} syncs. */
@@ -26,7 +30,7 @@ export class SyncTimer {
   wrote(): void {
     if (this.#intervalMs === undefined || this.#timer !== undefined || this.#isStopped) return;
     if (!this.#file.unsynced) return;
-    this.#timer = setTimeout(() => this.#sync(), this.#intervalMs);
+    this.#timer = setTimeout(() => this.#sync(), this.#waitMs(this.#intervalMs));
   }
 
   /** Syncs now. Rejects with StorageError. */
@@ -38,11 +42,18 @@ export class SyncTimer {
       this.durations.observe(performance.now() - startedAt);
       this.syncedAtMs = startedAtMs;
       this.lastError.clear();
+      this.#failures = 0;
     } catch (error) {
       const failure = wrapStorageError(error, "sync", "fixed.data");
       this.lastError.set(failure);
+      this.#failures++;
       throw failure;
     }
+  }
+
+  /** After failures it doubles: each retry may write much again. */
+  #waitMs(intervalMs: number): number {
+    return this.#failures === 0 ? intervalMs : Math.min(intervalMs * 2 ** this.#failures, LONGEST_WAIT_MS);
   }
 
   /** Stops the clock. */

@@ -108,7 +108,7 @@ class Page {
     this.#slotsLeft -= (end - first) * slotCost;
     let loaded = first;
     for (let slot = first; slot < end; slot++) {
-      if (statusOf(metas.get(slot)) !== OCCUPIED || shard.unverified.has(slot)) continue;
+      if (statusOf(metas.get(slot)) !== OCCUPIED) continue;
       if (!file.inMemory && slot >= loaded) loaded = slot + file.load(slot, end - slot);
       if (!this.#hasPrefix(shard, slot)) continue;
       const entry = this.#entryOf(shard, slot);

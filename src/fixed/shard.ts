@@ -158,11 +158,16 @@ export class Shard implements KeySource {
     return view.getInt32(offset + 4, true) === slotCrc(view, offset, this.keyLength + this.valueLength);
   }
 
-  /** Takes a slot out of service until the leader sends it again. */
+  /** Takes a slot whose CRC does not match out of service until the leader sends it again. */
   quarantine(slot: number, hash: number, key: Uint8Array, at: number): void {
+    this.counters.crcErrors++;
+    this.distrust(slot, hash, key, at);
+  }
+
+  /** Takes a verified slot out of service until the leader sends it again. */
+  distrust(slot: number, hash: number, key: Uint8Array, at: number): void {
     this.index.remove(hash, slot, key, at);
     this.unverified.add(slot);
-    this.counters.crcErrors++;
     for (const observer of this.observers) {
       observer.quarantined?.(this, slot, key.slice(at, at + this.keyLength));
     }

@@ -20,6 +20,7 @@ import type { FileDescriptor, Files } from "../runtime/runtime.ts";
 import { writeFileAtomicAsync } from "../storage/atomic_file.ts";
 import type { TimeSlice } from "../time_slice.ts";
 import { backupError, type ClaimedFolder, claimFolder, discardFolder } from "./backup_folder.ts";
+import { KeptSlots } from "./kept_slots.ts";
 import { PieceBuffer, ShardCopy } from "./shard_copy.ts";
 import type { BackupStatus } from "./status.ts";
 
@@ -36,6 +37,8 @@ export interface BackupOptions {
   signal?: AbortSignal;
   /** Is kept up to date: see {@link newBackupStatus}. */
   status: BackupStatus;
+  /** Slots that memory may hold until their turn comes. Only tests choose. */
+  mostKept?: number;
 }
 
 /** The status of a backup that begins now. */
@@ -80,6 +83,7 @@ class Backup {
   readonly #options: BackupOptions;
   readonly #open: FileDescriptor[] = [];
   #copies: ShardCopy[] = [];
+  #memory: KeptSlots | undefined;
   #unsyncedBytes = 0;
 
   constructor(directory: Directory, parent: string, options: BackupOptions) {
@@ -108,10 +112,11 @@ class Backup {
     const { files } = this.#options;
     const { store, shape, completeness } = this.#directory;
     const opened = await this.#makeFiles(path);
+    const memory = this.#memory = new KeptSlots(slotSize(shape), this.#options.mostKept);
     // The moment: nothing may wait from here to the last of the copies' beginnings.
     requireWhole(this.#directory);
     const scans = encodeCompleteness(completeness.state);
-    for (const each of opened) this.#copies.push(new ShardCopy(each.shard, { files, ...each }));
+    for (const each of opened) this.#copies.push(new ShardCopy(each.shard, { files, ...each }, memory));
     this.#options.status.slots = this.#copies.reduce((sum, copy) => sum + copy.slots, 0);
 
     const buffer = new PieceBuffer(slotSize(shape));
@@ -151,6 +156,7 @@ class Backup {
     const { slice, status, files } = this.#options;
     slice.begin();
     while (!copy.isDone) {
+      if (this.#memory!.isFilling) this.#spill();
       const before = copy.position;
       const bytes = copy.step(buffer);
       status.position += copy.position - before;
@@ -160,6 +166,11 @@ class Backup {
       else if (slice.isOver) await this.#during(slice.yield());
     }
     copy.end();
+  }
+
+  /** Those of all shards: the ones whose turn is far off keep most. */
+  #spill(): void {
+    for (const copy of this.#copies) copy.spill();
   }
 
   async #seal(copy: ShardCopy, { data, sidecar }: OpenCopy): Promise<void> {

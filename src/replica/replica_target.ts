@@ -9,6 +9,7 @@ import { SyncTimer } from "../directory/sync_timer.ts";
 import { ClosedError, ProtocolError } from "../errors.ts";
 import { applyEvents } from "../fixed/apply.ts";
 import { checkShape, FileName, requireSameShape, slotSize } from "../fixed/layout.ts";
+import { loseSlot } from "../fixed/lost_slots.ts";
 import {
   finishScan,
   forgetSuspects,
@@ -304,6 +305,7 @@ export class ReplicaTarget implements ReplicationTarget {
     const { files, sync, onDamaged } = this.#options;
     for (const shard of directory.store.shards) {
       shard.onDamaged = onDamaged;
+      shard.file.onLost = (first, count) => void this.#lose(shard, first, count);
       this.#states.push({
         scan: undefined,
         mayUnmark: false,
@@ -311,6 +313,21 @@ export class ReplicaTarget implements ReplicationTarget {
         sync: new SyncTimer(shard.file, sync === "none" || sync === "batch" ? undefined : sync),
       });
     }
+  }
+
+  /** A sync has failed: in steps, as there may be many, and none of them is served with a wrong byte meanwhile. */
+  async #lose(shard: Shard, first: number, count: number): Promise<void> {
+    const { slice } = this.#options;
+    const losing = (async () => {
+      slice.begin();
+      for (let slot = first; slot < first + count && !this.#isClosed; slot++) {
+        loseSlot(shard, slot);
+        if (slice.isOver) await slice.yield();
+      }
+    })();
+    // Slots that could not be taken out of service are still checked at each read.
+    await this.#work(shard.id).during(losing).catch(() => {});
+    this.#options.onDamaged?.(shard.id);
   }
 
   #shard(id: number): Shard {

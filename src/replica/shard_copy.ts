@@ -1,9 +1,11 @@
 /**
  * A copy of one shard as it was at one moment, while events go on changing it.
  *
- * Slots are copied in order, a piece at a time. A slot that is about to change before its turn has come is written to
- * the copy first, as it still is. So the copy is the shard of the moment at which it began, whatever the rate of
- * changes; each slot is written at most twice, and what is kept in memory is a piece and a bit a slot.
+ * Slots are copied in order, a piece at a time. A slot that is about to change before its turn has come is kept as it
+ * still is: in memory, and in the copy's file where too many are. So the copy is the shard of the moment at which it
+ * began, whatever the rate of changes; each slot is written twice at most, and memory is bounded, but for a bit a slot.
+ *
+ * In memory, since it is an event that waits: a write costs it 3 us a slot, and milliseconds while the file is synced.
  */
 
 import { ConflictError } from "../errors.ts";
@@ -13,9 +15,12 @@ import { OCCUPIED, statusOf } from "../fixed/meta.ts";
 import type { Shard } from "../fixed/shard.ts";
 import { SlotSet } from "../fixed/slot_set.ts";
 import type { FileDescriptor, Files } from "../runtime/runtime.ts";
+import type { KeptSlots } from "./kept_slots.ts";
 
 /** A piece: 4,096 slots of 32 bytes take a third of a millisecond to copy and check. */
 const PIECE_BYTES = 128 << 10;
+/** Kept slots that are written in one step, once there are too many: 0.2 ms. */
+const SPILLED_SLOTS = 64;
 
 /** The two open files that a shard is copied to. */
 export interface ShardCopyFiles {
@@ -34,21 +39,24 @@ export class ShardCopy {
   readonly #shard: Shard;
   readonly #to: ShardCopyFiles;
   readonly #recordBytes: number;
+  /** The slots that changed before their turn. */
   readonly #kept = new SlotSet();
-  readonly #record: Uint8Array;
+  /** Those of them that are in memory, and where. */
+  readonly #places = new Map<number, number>();
+  readonly #memory: KeptSlots;
   #next = 0;
   #metasCrc = 0;
   #keepError: { error: unknown } | undefined;
 
   /** Begins the copy: this is the moment. Throws ConflictError where another copy of the shard has begun. */
-  constructor(shard: Shard, to: ShardCopyFiles) {
+  constructor(shard: Shard, to: ShardCopyFiles, memory: KeptSlots) {
     if (shard.beforeChange !== undefined) {
       throw new ConflictError(`Cannot copy shard ${shard.id}: another copy of it is under way`);
     }
     this.#shard = shard;
     this.#to = to;
     this.#recordBytes = shard.file.recordBytes;
-    this.#record = new Uint8Array(this.#recordBytes);
+    this.#memory = memory;
     this.slots = shard.slotCount;
     shard.beforeChange = this.#keep;
   }
@@ -114,12 +122,12 @@ export class ShardCopy {
   #keep = (slot: number): void => {
     if (slot < this.#next || slot >= this.slots || this.#kept.has(slot)) return;
     try {
-      const { file, metas } = this.#shard;
-      const record = this.#record;
-      const offset = file.at(slot);
-      for (let i = 0; i < record.length; i++) record[i] = file.window[offset + i];
-      writeWord(record, metas.get(slot));
-      this.#to.files.write(this.#to.data, record, 0, record.length, this.#positionOf(slot));
+      const place = this.#memory.take();
+      if (place < 0) this.#keepInFile(slot);
+      else {
+        this.#readSlot(slot, this.#memory.bytes, place);
+        this.#places.set(slot, place);
+      }
       this.#kept.add(slot);
     } catch (error) {
       this.#keepError = { error };
@@ -127,7 +135,38 @@ export class ShardCopy {
     }
   };
 
-  /** The bytes of a piece: of slots that were kept from the copy itself, of all others from the shard. */
+  #keepInFile(slot: number): void {
+    const record = new Uint8Array(this.#recordBytes);
+    this.#readSlot(slot, record, 0);
+    this.#to.files.write(this.#to.data, record, 0, record.length, this.#positionOf(slot));
+  }
+
+  #readSlot(slot: number, to: Uint8Array, at: number): void {
+    const { file, metas } = this.#shard;
+    const offset = file.at(slot);
+    const { window } = file;
+    for (let i = 0; i < this.#recordBytes; i++) to[at + i] = window[offset + i];
+    writeWord(to, at, metas.get(slot));
+  }
+
+  /** Writes some of the slots that are kept in memory to the file, to make room for others. */
+  spill(): void {
+    if (this.#keepError !== undefined) throw this.#keepError.error;
+    let left = SPILLED_SLOTS;
+    for (const [slot, place] of this.#places) {
+      if (left-- === 0) return;
+      const { files, data } = this.#to;
+      files.write(data, this.#memory.bytes, place, this.#recordBytes, this.#positionOf(slot));
+      this.#release(slot, place);
+    }
+  }
+
+  #release(slot: number, place: number): void {
+    this.#places.delete(slot);
+    this.#memory.give(place);
+  }
+
+  /** The bytes of a piece: of slots that were kept as they were, of all others as they are. */
   #fill(buffer: PieceBuffer, first: number, end: number): void {
     const { file } = this.#shard;
     const hasKept = this.#hasKept(first, end);
@@ -138,9 +177,18 @@ export class ShardCopy {
     let loaded = file.inMemory ? end : first;
     for (let slot = first; slot < end;) {
       if (slot >= loaded) loaded += file.load(slot, end - slot);
-      if (hasKept && this.#kept.has(slot)) slot++;
-      else slot += this.#copyRun(slot, loaded, buffer.bytes, (slot - first) * this.#recordBytes);
+      const at = (slot - first) * this.#recordBytes;
+      if (hasKept && this.#kept.has(slot)) this.#takeKept(slot++, buffer.bytes, at);
+      else slot += this.#copyRun(slot, loaded, buffer.bytes, at);
     }
+  }
+
+  /** A slot that is not in memory came from the file with the piece. */
+  #takeKept(slot: number, to: Uint8Array, at: number): void {
+    const place = this.#places.get(slot);
+    if (place === undefined) return;
+    this.#memory.copyTo(to, at, place);
+    this.#release(slot, place);
   }
 
   #hasKept(first: number, end: number): boolean {
@@ -213,12 +261,12 @@ export class PieceBuffer {
 /** What stands behind the metas of a sidecar: their number, and the CRC of all before. */
 function sidecarTrailer(slots: number, metasCrc: number): Uint8Array {
   const bytes = new Uint8Array(SIDECAR_TRAILER_BYTES);
-  writeWord(bytes, slots);
+  writeWord(bytes, 0, slots);
   const view = new DataView(bytes.buffer);
   view.setUint32(4, crc32(bytes, 0, 4, metasCrc), true);
   return bytes;
 }
 
-function writeWord(bytes: Uint8Array, word: number): void {
-  for (let i = 0; i < 4; i++) bytes[i] = word >>> 8 * i;
+function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  for (let i = 0; i < 4; i++) bytes[at + i] = word >>> 8 * i;
 }

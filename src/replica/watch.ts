@@ -3,6 +3,7 @@ import { copyEntry } from "../fixed/entries.ts";
 import { versionOf } from "../fixed/meta.ts";
 import type { Shard, ShardObserver } from "../fixed/shard.ts";
 import type { Store } from "../fixed/store.ts";
+import { TimeSlice } from "../time_slice.ts";
 
 /** Why a watcher must read the entries again. */
 export type ResyncReason = "overflow" | "reconnect" | "rescan" | "diverged";
@@ -188,20 +189,27 @@ class Watcher {
     }
   }
 
-  *#entries(store: Store | undefined): Generator<Change> {
+  /** In slices: a reader that waits for nothing, or a prefix that no key has, would keep all else waiting. */
+  async *#entries(store: Store | undefined): AsyncGenerator<Change> {
+    const slice = new TimeSlice();
     for (const shard of store?.shards ?? []) {
       for (const [key, value] of store!.entries(shard.id)) {
-        const { version = 0 } = store!.lookup(key);
-        const change: Change = { type: "put", key, value, version, shard: shard.id };
-        if (this.#matches(change)) yield change;
+        if (this.#hasPrefix(key)) {
+          const { version = 0 } = store!.lookup(key);
+          yield { type: "put", key, value, version, shard: shard.id };
+        }
+        if (slice.isOver) await slice.yield();
+        if (this.#options.signal?.aborted) return;
       }
     }
   }
 
   #matches(change: Change): boolean {
-    const { prefix } = this.#options;
-    if (prefix === undefined || (change.type !== "put" && change.type !== "delete")) return true;
-    return prefix.every((byte, i) => change.key[i] === byte);
+    return (change.type !== "put" && change.type !== "delete") || this.#hasPrefix(change.key);
+  }
+
+  #hasPrefix(key: Uint8Array): boolean {
+    return this.#options.prefix?.every((byte, i) => key[i] === byte) ?? true;
   }
 
   #abort = (): void => {

@@ -134,7 +134,6 @@ export class MappedFile extends FileBase implements SlotFile {
     if (!this.#isWritable || this.#end === 0) {
       throw errorWithCode(`${this.#path} is not open for writing`, "EBADF");
     }
-    this.noteWrite();
     this.#staged.flush(this.#storeHead, this.#storeRun);
     this.#records.clear();
     this.#heads.clear();
@@ -190,7 +189,8 @@ export class MappedFile extends FileBase implements SlotFile {
   /** On a full disk it gives back what it got, so that cursor and sidecar can still be written. */
   #allocate(start: number, end: number): void {
     const size = this.files.size(this.file);
-    this.noteWrite();
+    // The header's block stands for the file's length.
+    this.noteWrite(0, 1);
     try {
       this.files.allocate(this.file, start, end - start);
     } catch (error) {
@@ -201,6 +201,7 @@ export class MappedFile extends FileBase implements SlotFile {
 
   #storeHead = (record: number): void => {
     const offset = (record & this.#mask) * this.recordBytes;
+    this.noteWrite(this.positionOf(record), 4);
     this.#windows[record >>> this.#shift].storeWord(offset, this.#heads.get(record)!);
   };
 
@@ -215,6 +216,7 @@ export class MappedFile extends FileBase implements SlotFile {
       while (next < most && this.#records.placeOf(next) === start + (next - record) * recordBytes) next++;
       const offset = (record & this.#mask) * recordBytes;
       const length = (next - record) * recordBytes;
+      this.noteWrite(this.positionOf(record), length);
       this.#windows[record >>> this.#shift].store(offset, this.#records, start, length);
       record = next;
     }

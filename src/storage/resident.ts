@@ -80,6 +80,11 @@ export class ResidentFile extends FileBase implements SlotFile {
     this.extendFile(recordCount);
   }
 
+  /** What is staged goes along, a little before its time. */
+  protected override rewrite(first: number, count: number): void {
+    this.#writeRun(first, count);
+  }
+
   #chooseSize(recordCount: number): void {
     this.#shift = windowShift(recordCount, this.recordBytes);
     this.#mask = 2 ** this.#shift - 1;

@@ -1,4 +1,6 @@
 import type { FileDescriptor, Files } from "../runtime/runtime.ts";
+import { nextTurn } from "../time_slice.ts";
+import { type ByteRange, UnsyncedBlocks } from "./unsynced_blocks.ts";
 
 /** How a slot file keeps its records: see resident.ts, positional.ts, mapped.ts. */
 export type StorageKind = "resident" | "positional" | "mapped";
@@ -49,10 +51,18 @@ export interface SlotFile {
   reserve(recordCount: number): boolean;
   /** Makes the file, and what `at` and `stage` accept, `recordCount` records long. Never shorter. */
   extend(recordCount: number): void;
-  /** Makes durable what was flushed before the call. */
+  /**
+   * Makes durable what was flushed before the call. Where a sync before failed, what that covered is written again
+   * first, from memory; records that are not in memory are told to `onLost` as soon as it fails.
+   */
   sync(): Promise<void>;
   /** The same, blocking: for open and close. */
   syncNow(): void;
+  /**
+   * Is told of consecutive records whose bytes in the file may be anything, old ones too, since a sync failed and they
+   * are not in memory.
+   */
+  onLost: ((first: number, count: number) => void) | undefined;
   /** Closes the file; staged changes are lost. */
   close(): void;
 }
@@ -73,8 +83,12 @@ export interface SlotFileOptions {
   recordCount: number;
 }
 
+/** Bytes that are written again in one turn of the event loop. */
+const REWRITE_BYTES = 256 << 10;
+
 /** What all kinds share: the open file, its length and what of it is durable. */
 export abstract class FileBase {
+  onLost: ((first: number, count: number) => void) | undefined = undefined;
   readonly recordBytes: number;
   recordCount: number;
   protected readonly files: Files;
@@ -83,6 +97,11 @@ export abstract class FileBase {
   #writes = 0;
   #durableWrites = 0;
   #syncing: Promise<void> | undefined;
+  readonly #blocks = new UnsyncedBlocks();
+  /** Whether what the blocks hold must be written again before a sync can be believed. */
+  #mustRewrite = false;
+  /** The header, once anything was written into it. */
+  #header: Uint8Array | undefined;
 
   constructor(options: SlotFileOptions) {
     this.files = options.files;
@@ -101,18 +120,35 @@ export abstract class FileBase {
     return this.headerBytes + record * this.recordBytes;
   }
 
+  /** See {@link SlotFile}. */
+  abstract readonly inMemory: boolean;
+
+  /** Writes these records to the file as they are in memory: asked only of a file that holds them there. */
+  protected rewrite(_first: number, _count: number): void {
+    throw new Error(`Cannot rewrite: ${this.constructor.name} holds no records in memory`);
+  }
+
   /** Must be called before bytes reach the file by a way other than those below. */
-  protected noteWrite(): void {
+  protected noteWrite(position: number, length: number): void {
     this.#writes++;
+    this.#blocks.add(position, length);
   }
 
   protected writeFile(bytes: Uint8Array, at: number, length: number, position: number): void {
-    this.#writes++;
+    this.noteWrite(position, length);
     this.files.write(this.file, bytes, at, length, position);
   }
 
   writeHeader(at: number, bytes: Uint8Array): void {
+    this.#header ??= this.#readHeader();
+    this.#header.set(bytes, at);
     this.writeFile(bytes, 0, bytes.length, at);
+  }
+
+  #readHeader(): Uint8Array {
+    const header = new Uint8Array(this.headerBytes);
+    this.files.read(this.file, header, 0, header.length, 0);
+    return header;
   }
 
   /** A file that keeps no record in memory wants none. */
@@ -123,7 +159,8 @@ export abstract class FileBase {
   protected extendFile(recordCount: number): void {
     const bytes = this.positionOf(recordCount);
     if (this.files.size(this.file) < bytes) {
-      this.#writes++;
+      // The header's block stands for the file's length.
+      this.noteWrite(0, 1);
       this.files.truncate(this.file, bytes);
     }
     this.recordCount = recordCount;
@@ -131,21 +168,76 @@ export abstract class FileBase {
 
   async sync(): Promise<void> {
     while (this.#syncing !== undefined) await this.#syncing.catch(() => {});
-    const writes = this.#writes;
-    if (writes === this.#durableWrites) return;
-    this.#syncing = this.files.sync(this.file);
+    if (!this.hasUnsyncedWrites) return;
+    this.#syncing = this.#makeDurable();
     try {
       await this.#syncing;
-      this.#durableWrites = writes;
     } finally {
       this.#syncing = undefined;
     }
   }
 
+  async #makeDurable(): Promise<void> {
+    if (this.#mustRewrite) {
+      for (const _step of this.#rewriting()) await nextTurn();
+    }
+    const writes = this.#beginSync();
+    try {
+      await this.files.sync(this.file);
+    } catch (error) {
+      this.#syncFailed();
+      throw error;
+    }
+    this.#durableWrites = writes;
+  }
+
+  #beginSync(): number {
+    this.#blocks.begin();
+    return this.#writes;
+  }
+
+  #syncFailed(): void {
+    this.#blocks.failed();
+    this.#mustRewrite = true;
+    if (this.inMemory) return;
+    const lost = [...this.#blocks.ranges()].map((range) => this.#recordsIn(range));
+    this.#blocks.clear();
+    for (const { first, count } of lost) {
+      if (count > 0) this.onLost?.(first, count);
+    }
+  }
+
+  /** Writes again what is in memory, a piece at a step: the header, and the records of all blocks. */
+  *#rewriting(): Generator<void> {
+    if (this.#header !== undefined) this.writeFile(this.#header, 0, this.#header.length, 0);
+    const most = Math.max(1, Math.floor(REWRITE_BYTES / this.recordBytes));
+    for (const range of this.inMemory ? this.#blocks.ranges() : []) {
+      const { first, count } = this.#recordsIn(range);
+      for (let done = 0; done < count; done += most) {
+        this.rewrite(first + done, Math.min(most, count - done));
+        yield;
+      }
+    }
+    this.#mustRewrite = false;
+  }
+
+  /** The records that a range touches. */
+  #recordsIn({ start, end }: ByteRange): { first: number; count: number } {
+    const first = Math.max(0, Math.floor((start - this.headerBytes) / this.recordBytes));
+    const last = Math.min(this.recordCount, Math.ceil((end - this.headerBytes) / this.recordBytes));
+    return { first, count: Math.max(0, last - first) };
+  }
+
   syncNow(): void {
-    const writes = this.#writes;
-    if (writes === this.#durableWrites) return;
-    this.files.syncNow(this.file);
+    if (!this.hasUnsyncedWrites) return;
+    if (this.#mustRewrite) [...this.#rewriting()];
+    const writes = this.#beginSync();
+    try {
+      this.files.syncNow(this.file);
+    } catch (error) {
+      this.#syncFailed();
+      throw error;
+    }
     this.#durableWrites = writes;
   }
 

@@ -5,6 +5,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { errorWithCode } from "../../src/error_code.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { openSlotFile } from "../../src/storage/open_slot_file.ts";
 import type { SlotFile, StorageKind } from "../../src/storage/slot_file.ts";
@@ -240,6 +241,87 @@ export function describeSlotFile(kind: StorageKind): void {
       file.flush();
       file.syncNow();
       expect(file.unsynced).toBe(false);
+    });
+
+    /** The file's syncs fail as often as `failures` says, and then the system forgets what was not on disk. */
+    function makeForgetful(recordBytes: number, recordCount: number) {
+      make(recordBytes, recordCount).close();
+      opened.pop();
+      const state = { failures: 0, lost: [] as string[] };
+      const onDisk = files.readFile(path)!;
+      const forget = () => {
+        const again = files.open(path, "write");
+        files.write(again, onDisk, 0, onDisk.length, 0);
+        files.close(again);
+      };
+      const failing = () => {
+        if (state.failures-- <= 0) return;
+        forget();
+        throw errorWithCode("fdatasync", "EIO");
+      };
+      const file = openSlotFile(kind, {
+        files: {
+          ...files,
+          sync: async (descriptor) => (failing(), await files.sync(descriptor)),
+          syncNow: (descriptor) => (failing(), files.syncNow(descriptor)),
+        },
+        ...{ path, headerBytes: HEADER, recordBytes, recordCount },
+      });
+      file.onLost = (first, count) => state.lost.push(`${first} to ${first + count}`);
+      opened.push(file);
+      loadAll(file);
+      return { file, state };
+    }
+
+    test.each([["sync", 1], ["sync", 3], ["syncNow", 2]] as const)(
+      "what a failed %s may have lost is written again, or told: %d failures",
+      async (call, failures) => {
+        const { file, state } = makeForgetful(32, 1000);
+        file.writeHeader(8, filled(4, 0x77));
+        stageRecord(file, 3, filled(32, 0xaa));
+        stageRecord(file, 700, filled(32, 0xbb));
+        file.stageHead(900, 0x01020304);
+        file.flush();
+        state.failures = failures;
+        for (let i = 0; i < failures; i++) {
+          const failed = await (async () => await file[call]())().then(() => undefined, (error) => error);
+          expect(failed).toMatchObject({ code: "EIO" });
+          expect(file.unsynced).toBe(true);
+        }
+        await file[call]();
+        expect(file.unsynced).toBe(false);
+        const header = files.readFile(path)!.slice(0, HEADER);
+        expect(header.slice(8, 12)).toEqual(filled(4, 0x77));
+        expect(header[7]).toBe(0xee);
+        if (file.inMemory) {
+          expect(state.lost).toEqual([]);
+          expect(body().slice(3 * 32, 4 * 32)).toEqual(filled(32, 0xaa));
+          expect(body().slice(700 * 32, 701 * 32)).toEqual(filled(32, 0xbb));
+          expect([...body().slice(900 * 32, 900 * 32 + 5)]).toEqual([4, 3, 2, 1, (900 + 1) & 0xff]);
+        } else {
+          // Pages of 4,096 bytes. The first holds the header too, which each retry writes again.
+          expect([...new Set(state.lost)]).toEqual(["0 to 126", "638 to 766", "894 to 1000"]);
+        }
+      },
+    );
+
+    test("a sync that succeeds has nothing written again later", async () => {
+      const { file, state } = makeForgetful(32, 1000);
+      stageRecord(file, 3, filled(32, 0xaa));
+      file.flush();
+      await file.sync();
+      stageRecord(file, 700, filled(32, 0xbb));
+      file.flush();
+      state.failures = 1;
+      await file.sync().catch(() => {});
+      stageRecord(file, 500, filled(32, 0xcc));
+      file.flush();
+      await file.sync();
+      // The forgetful system took this one back beyond the last sync, so that a rewrite would be seen.
+      expect(body().slice(3 * 32, 4 * 32)).toEqual(filled(32, 4));
+      expect(body().slice(500 * 32, 501 * 32)).toEqual(filled(32, 0xcc));
+      if (file.inMemory) expect(body().slice(700 * 32, 701 * 32)).toEqual(filled(32, 0xbb));
+      else expect(state.lost).toEqual(["638 to 766"]);
     });
 
     test("a file that is opened for reading refuses to flush and keeps what is staged", () => {

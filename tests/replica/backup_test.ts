@@ -5,11 +5,14 @@ import { readCompleteness } from "../../src/directory/completeness.ts";
 import { Directory } from "../../src/directory/directory.ts";
 import { verifyDirectory } from "../../src/directory/verify.ts";
 import { errorWithCode } from "../../src/error_code.ts";
+import { applyEvent, forgetSlot } from "../../src/fixed/apply.ts";
+import { DELETED, packMeta } from "../../src/fixed/meta.ts";
 import { backupDirectory, newBackupStatus } from "../../src/replica/backup.ts";
 import { backupName } from "../../src/replica/backup_folder.ts";
 import type { BackupStatus } from "../../src/replica/status.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { Files } from "../../src/runtime/runtime.ts";
+import { eventBytes } from "../../src/slot_events.ts";
 import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
 import { Accounts, BusySlice, digestOf, sumOf } from "../fakes/accounts.ts";
 import { rejection } from "../fakes/followed.ts";
@@ -35,7 +38,7 @@ class Run {
     });
   }
 
-  async start(options: { files?: Files; signal?: AbortSignal } = {}): Promise<void> {
+  async start(options: { files?: Files; signal?: AbortSignal; mostKept?: number } = {}): Promise<void> {
     this.#look();
     const { directory, backups } = this.#accounts;
     await backupDirectory(directory, backups, { files, slice: this.slice, status: this.status, ...options });
@@ -76,14 +79,14 @@ afterEach(async () => {
 describe.each(STORAGE_KINDS.map((storage) => ({ storage })))(
   "a backup of a $storage replica",
   ({ storage }) => {
-    test("is the state of one moment, however much changes meanwhile", async () => {
+    test.each([16_384, 300, 1])("is the state of one moment, with %d slots in memory", async (mostKept) => {
       const replica = await accounts({ storage });
       replica.close(100);
       const run = new Run(replica, () => {
         replica.transfer(400);
         replica.close(20);
       });
-      await run.start();
+      await run.start({ mostKept });
 
       expect(run.slice.turns).toBeGreaterThan(5);
       expect(replica.digest).not.toBe(run.moment);
@@ -121,6 +124,22 @@ describe.each(STORAGE_KINDS.map((storage) => ({ storage })))(
         expect(store.shards.map((shard) => shard.slotCount)).toEqual([2000, 2000]);
         expect(digestOf(store.entries())).toBe(run.moment);
         expect([0, 1].map((shard) => completeness.isComplete(shard))).toEqual([true, true]);
+      });
+    });
+
+    test("knows what has not reached the file", async () => {
+      const replica = await accounts({ storage });
+      const [, shard] = replica.directory.store.shards;
+      for (const slot of [5, 1400]) forgetSlot(shard, slot);
+      const run = new Run(replica, (turns) => {
+        if (turns === 4) applyEvent(shard, 1400, packMeta(9, DELETED), eventBytes(new Uint8Array(8)), 0);
+      });
+      await run.start();
+      expect((await verifyDirectory(files, run.status.path)).damage.listed).toEqual([]);
+      await withOpened(run.status.path, ({ store }) => {
+        expect(store.size).toBe(3000 - 2);
+        expect([5, 1400].map((slot) => store.shards[1].metas.get(slot))).toEqual([0, 0]);
+        expect(digestOf(store.entries())).toBe(run.moment);
       });
     });
 
@@ -266,9 +285,9 @@ describe("a backup that does not come to its end", () => {
 
   test("for want of space leaves nothing, at whichever write", async () => {
     const replica = await accounts();
-    const expectRefused = async (writes: number, turn?: () => void) => {
+    const expectRefused = async (writes: number, turn?: () => void, mostKept?: number) => {
       const run = new Run(replica, turn);
-      const error = await rejection(run.start({ files: filesFor(writes) }));
+      const error = await rejection(run.start({ files: filesFor(writes), mostKept }));
       expect(error.name).toBe("StorageError");
       expect(error.message).toMatch(
         /^Cannot (back up to|write) .*backup-.*: No space left on device \(ENOSPC\)$/,
@@ -282,8 +301,10 @@ describe("a backup that does not come to its end", () => {
     files.remove(replica.backups);
     expect(writes).toBeGreaterThan(20);
     for (let taken = 0; taken < writes; taken++) await expectRefused(taken);
-    // Where most writes are those of slots that are about to change.
-    for (const taken of [7, 50, 101]) await expectRefused(taken, () => replica.transfer(30));
+    // Where most writes are those of slots that are about to change, or that gave way to such.
+    for (const mostKept of [1, 200]) {
+      for (const taken of [7, 50, 101]) await expectRefused(taken, () => replica.transfer(200), mostKept);
+    }
     expect(sumOf(replica.directory.store.entries())).toBe(replica.sum);
   });
 

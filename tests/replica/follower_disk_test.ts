@@ -2,13 +2,18 @@ import { describe, expect, test } from "bun:test";
 
 import { parseAddress } from "../../src/address.ts";
 import { errorWithCode } from "../../src/error_code.ts";
+import { verifyDirectory } from "../../src/directory/verify.ts";
+import { follow } from "../../src/replica/follow.ts";
 import { resolveFollowOptions } from "../../src/replica/follow_options.ts";
 import { Follower } from "../../src/replica/follower.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { Files, Runtime } from "../../src/runtime/runtime.ts";
 import { filled, Followed, good, NOBODY, QUICK, rejection, TemporaryDirectory } from "../fakes/followed.ts";
-import { batch, keyOf, put, valueOf } from "../fakes/leader_frames.ts";
+import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
+import { ForgetfulFiles } from "../fakes/forgetful_files.ts";
+import { batch, keyOf, put, puts, valueOf } from "../fakes/leader_frames.ts";
 import { ScriptedLeader } from "../fakes/scripted_leader.ts";
+import "../harness/load_maps.ts";
 import { until } from "../harness/until.ts";
 
 /** A follower whose files fail where they are told to. */
@@ -100,6 +105,44 @@ describe("a disk that refuses", () => {
     expect(follower.get(keyOf(1))).toEqual(valueOf(9));
     expect(follower.status().shards[0].syncedAtMs).not.toBeNull();
   });
+
+  test.each(STORAGE_KINDS)(
+    "a failed sync that loses what was written: nothing wrong is served, all comes back: %s",
+    async (storage) => {
+      using directory = new TemporaryDirectory();
+      const dir = directory.of("replica");
+      await filled(dir, (connection) => connection.scan([batch(puts(200))]));
+      const runtime = detectRuntime();
+      const forgetful = new ForgetfulFiles(runtime.files);
+      await using leader = await ScriptedLeader.start((connection) =>
+        connection.scan([batch(puts(200, connection.index === 0 ? {} : { version: 9 }))])
+      );
+      const follower = await Follower.start(
+        { ...runtime, files: forgetful.files },
+        parseAddress(leader.address),
+        resolveFollowOptions({ ...QUICK, dir, storage, sync: 5, rescan: { suspectMs: 20 } }),
+      );
+      await follower.caughtUp();
+      await until(() => follower.status().phase === "live", 2000);
+      forgetful.failures = 2;
+      leader.last.send(batch(puts(200, { version: 9 })));
+      const served = () => [...Array(200).keys()].map((key) => follower.lookup(keyOf(key)));
+      await until(() => forgetful.failed === 2, 2000, "two failed syncs");
+      // Never what the file went back to: the new value, or that it is not known.
+      expect(served().filter(({ found, value }) => found !== "unknown" && value?.[0] !== 9)).toEqual([]);
+      await until(() => served().every(({ found }) => found === "yes"), 3000, "all are served again");
+      await until(() => follower.status().shards[0].error === null, 3000, "a sync that succeeds");
+      expect(served().every(({ value }) => value![0] === 9)).toBe(true);
+      expect(follower.status().shards[0].rescans).toEqual(
+        storage === "resident" ? {} : { damage: expect.any(Number) },
+      );
+      expect(await follower.close()).toEqual([]);
+      expect((await verifyDirectory(runtime.files, dir)).damage.total).toBe(0);
+      const reopened = await follow(NOBODY, { ...QUICK, dir });
+      for (let key = 0; key < 200; key++) expect(reopened.get(keyOf(key))).toEqual(valueOf(9));
+      await reopened.close();
+    },
+  );
 
   test("a directory that cannot be made rejects, and the lock is free", async () => {
     using directory = new TemporaryDirectory();

@@ -147,11 +147,12 @@ describe("a scrub", () => {
     const replica = await stage();
     for (let slot = 0; slot < 1500; slot += 3) replica.damage(0, slot, IN_KEY);
     await replica.scrub(() => {
-      // One that was found damaged may be repaired before its entry was found.
+      // It was found damaged, and is repaired before its entry was found.
       replica.accounts.touch(0, 300);
-      replica.accounts.transfer(20);
     });
     const { store } = replica.accounts.directory;
+    expect(replica.status.damaged).toBe(499);
+    expect(replica.shards[0].unverified.has(300)).toBe(false);
     await replica.rescan();
     expect(replica.unverified).toEqual([]);
     expect(store.size).toBe(3000);

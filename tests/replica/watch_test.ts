@@ -2,7 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { ClosedError, DivergedError } from "../../src/errors.ts";
 import { Store } from "../../src/fixed/store.ts";
 import { type Change, closedError, WatchHub, type WatchOptions } from "../../src/replica/watch.ts";
+import { nextTurn } from "../../src/time_slice.ts";
 import { apply, makeShard, SHAPE, type TestEvent, textOf } from "../fakes/shard_kit.ts";
+
+const FULL_SLOTS = 9_000;
 
 /** A change in words: "put a=1 v3", "delete a", "caught-up 0", "resync overflow". */
 function words(change: Change): string {
@@ -19,13 +22,20 @@ function words(change: Change): string {
 }
 
 /** A hub over a store of one shard, and a watcher. */
-function setup(options: WatchOptions = {}) {
-  const { shard } = makeShard(20);
+function setup(options: WatchOptions = {}, slotCount = 20) {
+  const { shard } = makeShard(slotCount);
   const store = new Store(SHAPE, [shard], () => true);
   const hub = new WatchHub();
   hub.attach(store);
   const watch = (more: WatchOptions = options) => hub.watch(() => store, more);
   return { shard, store, hub, watch, put: (...events: TestEvent[]) => apply(shard, events) };
+}
+
+/** A hub over more keys than are read in one slice. */
+function full() {
+  const { shard, ...kit } = setup({}, FULL_SLOTS);
+  for (let slot = 0; slot < FULL_SLOTS; slot++) apply(shard, [put(slot, String(slot))]);
+  return { shard, ...kit };
 }
 
 function put(slot: number, key: string, value = "1", version = 1): TestEvent {
@@ -269,6 +279,30 @@ describe("options", () => {
     apply(put(3, "a", "5", 5));
     expect(await take(changes, 1)).toEqual(["put a=5 v5"]);
     await changes.return!();
+  });
+
+  test("initial lets others have their turn, though no key has the prefix", async () => {
+    const { watch, hub } = full();
+    hub.close();
+    const rested = rest(watch({ initial: true, prefix: Uint8Array.of(255) }));
+    let turns = 0;
+    let isOver = false;
+    rested.then(() => isOver = true);
+    while (!isOver) {
+      await nextTurn();
+      turns++;
+    }
+    expect(await rested).toEqual([]);
+    expect(turns).toBeGreaterThan(2);
+  });
+
+  test("initial ends when the signal is aborted in its midst", async () => {
+    const { watch } = full();
+    const stop = new AbortController();
+    const changes = watch({ initial: true, signal: stop.signal });
+    expect(await take(changes, 1)).toEqual(["put 0=1 v1"]);
+    stop.abort();
+    expect((await rest(changes)).length).toBeLessThan(2);
   });
 
   test("a change during the initial puts follows after them", async () => {
