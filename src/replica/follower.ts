@@ -31,6 +31,7 @@ import {
 } from "./status.ts";
 import type { DirectoryLock } from "../storage/dir_lock.ts";
 import { LONGEST_TIMEOUT_MS, TimeSlice } from "../time_slice.ts";
+import { TypedView, type ViewTypes } from "../values/view.ts";
 import { Waiters } from "./waiters.ts";
 import { type Change, closedError, type ResyncReason, WatchHub, type WatchOptions } from "./watch.ts";
 
@@ -223,6 +224,14 @@ export class Follower implements AsyncDisposable {
       throw new UsageError(`Cannot count slots: shard is ${shard}, allowed are 0 to ${shards.length - 1}`);
     }
     return await slotRegions(shards[shard], count, new TimeSlice());
+  }
+
+  /**
+   * The same reads with typed keys and values, of `slotcask/values`. Throws UsageError where their lengths are not
+   * those of the leader's keys and values.
+   */
+  view<K, V>(types: ViewTypes<K, V>): TypedView<K, V> {
+    return new TypedView(this, types);
   }
 
   /** Changes from now on; after a `resync` read {@link entries} again. Ends with the follower, or by its signal. */
