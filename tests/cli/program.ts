@@ -23,6 +23,8 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   /** Whether it gets a process group of its own, for `kill(-pid)`. */
   detached?: boolean;
+  /** Its working directory; the repository's root if not given. */
+  cwd?: string;
 }
 
 /** A child that runs. It is killed when disposed. */
@@ -34,9 +36,12 @@ export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
   #hasEnded = false;
 
-  private constructor([program, ...args]: string[], { env = {}, detached = false }: ProgramOptions) {
+  private constructor(
+    [program, ...args]: string[],
+    { env = {}, detached = false, cwd = ROOT }: ProgramOptions,
+  ) {
     this.#child = spawn(program, args, {
-      cwd: ROOT,
+      cwd,
       detached,
       env: { ...process.env, NO_COLOR: "1", ...env },
       stdio: ["ignore", "pipe", "pipe"],
