@@ -121,6 +121,7 @@ class Backup {
 
     const buffer = new PieceBuffer(slotSize(shape));
     for (const [i, copy] of this.#copies.entries()) await this.#copy(copy, buffer, opened[i]);
+    for (const { data } of opened) await this.#during(files.sync(data));
     for (const [i, copy] of this.#copies.entries()) await this.#seal(copy, opened[i]);
     for (const { id } of store.shards) {
       await this.#during(files.syncDirectoryAsync(`${path}/${shardFolder(id)}`));
@@ -175,8 +176,6 @@ class Backup {
 
   async #seal(copy: ShardCopy, { data, sidecar }: OpenCopy): Promise<void> {
     const { files, status } = this.#options;
-    // The slots before the header that vouches for them.
-    await this.#during(files.sync(data));
     status.bytes += copy.seal();
     await this.#during(files.sync(sidecar));
     await this.#during(files.sync(data));

@@ -59,6 +59,8 @@ export interface ShardStatus {
   shard: number;
   /** Where its link stands; `connecting` where the leader has not answered, and there is none yet. */
   phase: Phase;
+  /** Whether only scans keep it fresh, in whatever phase: a leader of protocol 1 does not stream to it. */
+  catchUpOnly: boolean;
   /** Keys that are served. */
   keys: number;
   /** Slots by status; `unverified` ones are among the occupied, and are not served. */
@@ -191,6 +193,7 @@ export function shardStatus(id: number, { directory, link, unlinked, sync }: Sha
   return {
     shard: id,
     phase: link?.phase ?? unlinked,
+    catchUpOnly: link?.isCatchUpOnly ?? false,
     keys: shard?.index.keys ?? 0,
     slots: shard === undefined
       ? { total: 0, occupied: 0, deleted: 0, free: 0, unverified: 0 }

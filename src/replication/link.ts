@@ -51,6 +51,11 @@ export class Link implements ConversationListener {
   lastScanMs = 0;
   /** Why the last connection ended, until the next whole scan. */
   readonly lastError: LastError = new LastError();
+  /**
+   * Whether only scans keep the shard fresh: the last link that caught up was never streamed to, and the next one is not
+   * called live before it is.
+   */
+  isCatchUpOnly = false;
   /** Why the next scan is made, where it was asked for. */
   rescanReason: RescanReason | undefined;
 
@@ -68,8 +73,6 @@ export class Link implements ConversationListener {
   #endedAt = -Infinity;
   #quickRetries = 0;
   #rescanTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Whether the last link that caught up was never streamed to: the next one is not called live before it is. */
-  #isCatchUpOnly = false;
 
   /** A link that does nothing until {@link run}. A side link makes one side scan and ends. */
   constructor(readonly shard: number, shared: LinkShared, listener: LinkListener, readonly isSide = false) {
@@ -85,7 +88,7 @@ export class Link implements ConversationListener {
 
   /** Whether the open connection is streamed to, as far as is known: a rescan over a new one would end that. */
   get isStreaming(): boolean {
-    return this.session?.phase === "live" && (this.session.hasStreamed || !this.#isCatchUpOnly);
+    return this.session?.phase === "live" && (this.session.hasStreamed || !this.isCatchUpOnly);
   }
 
   /** Follows until {@link stop}. Rejects with an error that no reconnect can mend. */
@@ -146,7 +149,7 @@ export class Link implements ConversationListener {
 
   /** Goes on with another leader, whose address is there already: nothing of what the last one did counts. */
   retarget(): void {
-    this.#isCatchUpOnly = false;
+    this.isCatchUpOnly = false;
     this.#versionSwitches = this.#quickRetries = 0;
     this.#endedAt = -Infinity;
     this.#backoff.reset();
@@ -174,13 +177,13 @@ export class Link implements ConversationListener {
     if (phase === "live" && hasStreamed) this.#isStreamed();
     // The leader has scanned; what is left is to see that the link stays.
     if (phase === "settling") this.#leaveGate();
-    const shown = phase === "live" && this.#isCatchUpOnly ? "catch-up-only" : phase;
+    const shown = phase === "live" && this.isCatchUpOnly ? "catch-up-only" : phase;
     this.#setPhase(shown === "settling" ? "catching-up" : shown);
   }
 
   /** A stream that came late must not be given up for the scan that was to stand in for it. */
   #isStreamed(): void {
-    this.#isCatchUpOnly = false;
+    this.isCatchUpOnly = false;
     clearTimeout(this.#rescanTimer);
     this.#rescanTimer = undefined;
   }
@@ -188,7 +191,7 @@ export class Link implements ConversationListener {
   /** See {@link ConversationListener}. */
   onGreeted(info: ShardInfo): void {
     this.#versionSwitches = 0;
-    if (this.#shared.versions.current === 2) this.#isCatchUpOnly = false;
+    if (this.#shared.versions.current === 2) this.isCatchUpOnly = false;
     this.#setPhase("catching-up");
     this.#listener.onGreeted(this, info);
   }
@@ -202,7 +205,7 @@ export class Link implements ConversationListener {
   onScanned(result: ScanResult): void {
     this.#leaveGate();
     // With no stream beside it, a scan proves nothing of what was written behind it.
-    this.freshAtMs = this.#isCatchUpOnly ? this.#scanStartedAtMs : Date.now();
+    this.freshAtMs = this.isCatchUpOnly ? this.#scanStartedAtMs : Date.now();
     this.lastScanMs = this.#shared.now() - this.#scanStartedAt;
     this.lastError.clear();
     this.rescanReason = undefined;
@@ -298,7 +301,7 @@ export class Link implements ConversationListener {
 
   /** Only scans keep the copy fresh now: it is as fresh as the begin of the last, and the next one is due. */
   #restUntilRescan(): void {
-    this.#isCatchUpOnly = true;
+    this.isCatchUpOnly = true;
     this.freshAtMs = this.#scanStartedAtMs;
     const dueMs = this.#shared.catchUpOnlyRescanMs();
     if (dueMs === Infinity) return;

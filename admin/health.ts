@@ -1,0 +1,16 @@
+import type { Hono } from "hono";
+
+import type { FollowerStatus } from "../src/replica/status.ts";
+import type { AdminFollower } from "./follower_port.ts";
+import type { ResolvedAdminOptions } from "./options.ts";
+import { readiness } from "./readiness.ts";
+
+/** GET /healthz (the process is up), /readyz (its copy may be read) and /status (all that is known). */
+export function healthRoutes(app: Hono, follower: AdminFollower, options: ResolvedAdminOptions): void {
+  app.get("/healthz", (c) => c.json({ status: "up" }));
+  app.get("/readyz", (c) => {
+    const reasons = readiness(follower.status(), options, Date.now());
+    return reasons.length === 0 ? c.json({ status: "ready" }) : c.json({ status: "not-ready", reasons }, 503);
+  });
+  app.get("/status", (c) => c.json<FollowerStatus>(follower.status()));
+}
