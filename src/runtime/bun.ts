@@ -1,6 +1,7 @@
 /** Bun. Written against the few names it needs, since Bun's own types are not there when Deno checks this. */
 
 import process from "node:process";
+import { bunHttp, type BunServe } from "./http_bun.ts";
 import { flock, FlockMode } from "./flock_bun.ts";
 import { closeFile, nodeFiles, once, openFile, unlessMissing } from "./files_node.ts";
 import { bunMaps } from "./mmap_bun.ts";
@@ -9,7 +10,7 @@ import { nodeProcess } from "./process_node.ts";
 import type { FileLock, Runtime } from "./runtime.ts";
 
 /** The part of the global `Bun` that is used here. */
-export interface BunNamespace {
+export interface BunNamespace extends Partial<BunServe> {
   version: string;
 }
 
@@ -20,6 +21,7 @@ export function bunRuntime(bun: BunNamespace): Runtime {
     version: bun.version,
     files: nodeFiles({ lock, isLocked, ...bunMaps() }),
     network: nodeNetwork(),
+    http: bunHttp(bun),
     process: nodeProcess((name) => process.env[name]),
   };
 }

@@ -148,7 +148,7 @@ export interface Network {
 }
 
 /**
- * Answers a request. `env` is Bun's server in Bun (as hono takes it), and undefined in Deno.
+ * Answers a request. `env` is what the runtime hands on beside it (as hono takes it): Bun its server, Deno who asks.
  *
  * What it throws becomes a 500 without a word of the error: a handler that has something to say says it itself.
  */

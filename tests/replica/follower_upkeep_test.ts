@@ -59,6 +59,8 @@ class Stage implements AsyncDisposable {
     stage.#closing.push(() => leader.close());
     stage.followed = await Followed.start(formatAddress(leader.address), stage.temporary.of("replica"), {
       storage,
+      // A link that a busy machine cuts would scan again, and no backup begins in a scan.
+      times: { greetingMs: 3000, silenceMs: 5000 },
     });
     stage.#closing.push(() => stage.follower.close());
     await stage.follower.caughtUp();

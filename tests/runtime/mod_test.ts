@@ -78,6 +78,11 @@ describe("Deno's permissions", () => {
     await expect(connecting).rejects.toThrow("connect [::1]:7: Deno was not given --allow-net=[::1]:7");
     const listening = runtime.network.listen({ host: "127.0.0.1", port: 7 }, () => handlers);
     await expect(listening).rejects.toThrow("listen 127.0.0.1:7: Deno was not given --allow-net=127.0.0.1:7");
+    const serving = runtime.http.serve({ host: "127.0.0.1", port: 7 }, () => new Response());
+    await expect(serving).rejects.toMatchObject({
+      code: "EACCES",
+      message: "listen 127.0.0.1:7: Deno was not given --allow-net=127.0.0.1:7",
+    });
   });
 
   test("a host that Deno cannot read is an error with a code", async () => {

@@ -43,7 +43,7 @@ class Scene implements AsyncDisposable {
     const options = { ...QUICK, dir: directory.of("replica") };
     scene.follower = scene.#ends.use(await follow(`127.0.0.1:${leader.address.port}`, options));
     await scene.follower.caughtUp();
-    scene.view = new TypedView(scene.follower, TYPES);
+    scene.view = scene.follower.view(TYPES);
     return scene;
   }
 
@@ -134,10 +134,10 @@ describe("a view of a follower", () => {
   test("of other lengths is refused at once, with both", async () => {
     await using scene = await Scene.start();
     const { follower } = scene;
-    expect(errorOf(() => new TypedView(follower, { key: u32be, value: VALUE }))).toBe(
+    expect(errorOf(() => follower.view({ key: u32be, value: VALUE }))).toBe(
       "UsageError: Cannot view keys as u32be: it has 4 bytes, keys of this store have 8",
     );
-    expect(errorOf(() => new TypedView(follower, { key: KEY, value: struct({ balance: i64le }) }))).toBe(
+    expect(errorOf(() => follower.view({ key: KEY, value: struct({ balance: i64le }) }))).toBe(
       "UsageError: Cannot view values as struct: it has 8 bytes, values of this store have 20",
     );
   });

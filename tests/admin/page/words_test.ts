@@ -44,6 +44,11 @@ describe("overallState", () => {
     expect(stateOf(phase, ageMs, { catchUpOnly: true }).word).toBe(word);
   });
 
+  test("tells a fresh copy that has gaps from one that has none", () => {
+    const status = liveStatus({ complete: false, freshAtMs: NOW, shards: [liveShard({ freshAtMs: NOW })] });
+    expect(overallState(status, NOW)).toMatchObject({ word: "Fresh, incomplete", tone: "warn" });
+  });
+
   test("says how old the copy is, and what the phase means", () => {
     expect(stateOf("backing-off", 200_000).detail).toBe(
       "Proven current 3 min 20 s ago. The link is lost and is tried again.",
