@@ -5,7 +5,7 @@ import { RESCAN_TEXTS } from "../src/replication/rescan_reason.ts";
 import { detectRuntime } from "../src/runtime/mod.ts";
 import { byLabel, histogram, type MetricDefinition, ofFollower, ofShard } from "./metric.ts";
 import { PHASES } from "./phases.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../src/version.ts";
 
 /** Every phase is a series, so that a query finds those that a shard is not in. */
 const NO_PHASE: Readonly<Record<string, 0>> = Object.fromEntries(PHASES.map((phase) => [phase, 0] as const));

@@ -2,7 +2,7 @@ import type { Hono } from "hono";
 
 import { OPERATIONS } from "./openapi/operations.ts";
 import { SCHEMAS } from "./openapi/schemas.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../src/version.ts";
 
 /** An OpenAPI 3.1 document. */
 export interface OpenApiDocument {

@@ -40,14 +40,20 @@ function waitMs() {
 }
 
 async function pollOnce() {
+  let status;
   try {
-    const response = await send("status");
-    if (!response.ok) throw await errorOf(response);
-    readClock(response);
-    show(await response.json());
+    status = await askStatus();
   } catch (error) {
-    showLost(error);
+    return showLost(error);
   }
+  show(status);
+}
+
+async function askStatus() {
+  const response = await send("status");
+  if (!response.ok) throw await errorOf(response);
+  readClock(response);
+  return await response.json();
 }
 
 function show(status) {
@@ -82,11 +88,13 @@ function showSelected() {
 /** Nothing that is shown is known to hold any longer. */
 function showLost(error) {
   failures++;
-  const since = answeredAtMs === undefined
+  const age = answeredAtMs === undefined
     ? ""
-    : ` What you see is ${formatSpan(Date.now() - answeredAtMs)} old.`;
+    : `What you see is ${formatSpan(Date.now() - answeredAtMs)} old.`;
   const reason = error instanceof ApiError ? error.message : "The admin server does not answer.";
-  setText(byId("lost-text"), reason + since);
+  setText(byId("lost-text"), reason);
+  // Apart from what is read out loud, for it changes each time.
+  setText(byId("lost-age"), age);
   setText(byId("lost-retry"), error.status === 401 ? "Enter the token" : "Try now");
   byId("lost").hidden = false;
   document.body.classList.add("old");

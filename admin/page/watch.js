@@ -2,7 +2,7 @@
 import { errorOf, send } from "./api.js";
 import { readBytes, startBytes } from "./bytes_input.js";
 import { byId, make, setText } from "./dom.js";
-import { formatClock, formatCount, groupHex, hexToText } from "./format.js";
+import { formatClock, groupHex, hexToText, plural } from "./format.js";
 import { sseReader } from "./sse.js";
 
 /** Rows that are kept. */
@@ -38,7 +38,8 @@ async function watch(prefix, initial) {
   }
   stop = undefined;
   setText(byId("watch-button"), "Watch");
-  setText(byId("watch-state"), `${end} ${formatCount(count)} changes came.`);
+  setText(byId("watch-state"), end);
+  showCount();
 }
 
 function watchPath(prefix, initial) {
@@ -53,6 +54,7 @@ async function readStream(path, signal) {
   const response = await send(path, { stream: true, signal });
   if (!response.ok) throw await errorOf(response);
   setText(byId("watch-state"), "Watching.");
+  showCount();
   const read = sseReader();
   let end;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -84,10 +86,13 @@ function drawWaiting() {
   const list = byId("changes");
   list.prepend(...waiting.splice(0).reverse().map(createChange));
   while (list.children.length > MOST_ROWS) list.lastElementChild.remove();
+  showCount();
+}
+
+/** Apart from the state, which is read out loud. */
+function showCount() {
   const kept = count > MOST_ROWS ? `, the last ${MOST_ROWS} are shown` : "";
-  if (stop !== undefined) {
-    setText(byId("watch-state"), `Watching. ${formatCount(count)} changes came${kept}.`);
-  }
+  setText(byId("watch-count"), `${plural(count, "change")} came${kept}.`);
 }
 
 function createChange({ type, key, value, shard, reason, version, atMs }) {

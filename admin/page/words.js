@@ -68,7 +68,8 @@ function headline(status, nowMs) {
   if (["stopped", "diverged", "paused"].includes(phase)) return phaseWords(phase);
   if (freshAtMs === null) return { word: "Never caught up", tone: "busy" };
   const isFresh = status.shards.every((shard) => isFreshShard(shard, status, nowMs));
-  return isFresh ? { word: "Fresh", tone: "good" } : { word: "Stale", tone: "warn" };
+  if (!isFresh) return { word: "Stale", tone: "warn" };
+  return status.complete ? { word: "Fresh", tone: "good" } : { word: "Fresh, incomplete", tone: "warn" };
 }
 
 function isFreshShard({ phase, freshAtMs, catchUpOnly }, { rescanIntervalMs }, nowMs) {

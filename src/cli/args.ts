@@ -1,8 +1,9 @@
 /** Flags, their environment variables, and the arguments beside them. */
 
-import { parseArgs } from "node:util";
 import { UsageError } from "../errors.ts";
 import type { CliContext } from "./command.ts";
+import type { ConfigFields } from "./config_file.ts";
+import { readTokens } from "./command_line.ts";
 
 /** How one flag is read. `fallback` stands in for a flag that is not given; without one it must be. */
 export interface Flag<T> {
@@ -10,8 +11,12 @@ export interface Flag<T> {
   readonly kind: "value" | "switch";
   /** The values that are allowed, for people. */
   readonly allowed: string;
-  /** The value that a text stands for; undefined where it is not allowed. */
+  /** The value that a text stands for; undefined where it is not allowed. Throws UsageError where that says more. */
   read(text: string): T | undefined;
+  /** The value that a number of a config file stands for; without this, a number is none that is allowed. */
+  readNumber?(value: number): T | undefined;
+  /** Whether the value stays out of every message. */
+  readonly secret?: true;
   /** Answers the value of a flag that is given nowhere. */
   readonly fallback?: () => T;
 }
@@ -22,12 +27,19 @@ export type Flags = Record<string, Flag<unknown>>;
 /** The values of flags. */
 export type FlagValues<F extends Flags> = { [Name in keyof F]: F[Name] extends Flag<infer T> ? T : never };
 
+/** Where a value comes from; each beats those before it. */
+type Source = "default" | "file" | "environment" | "flag";
+
 /** What a command takes. */
 export interface ArgumentSpec<F extends Flags> {
   /** The flags. */
   flags: F;
   /** The arguments beside them, all required: their names as usage prints them. */
   positionals: readonly string[];
+  /** Reads the file that `--config` names: its fields are those of `flags`, and of `positionals` in small letters. */
+  config?(path: string): ConfigFields;
+  /** Looks for problems between values; answers each as a sentence. */
+  check?(given: Given<F>): string[];
 }
 
 /** What was given. */
@@ -38,9 +50,18 @@ export interface Arguments<F extends Flags> {
   positionals: string[];
 }
 
+/** What was given, before it is known to be without problems. */
+export interface Given<F extends Flags> {
+  /** The values; undefined where one cannot be used. */
+  flags: Partial<FlagValues<F>>;
+  /** As many as there are. */
+  positionals: string[];
+}
+
 /**
  * Reads flags from the arguments, then from the environment (`--until-caught-up` is SLOTCASK_UNTIL_CAUGHT_UP), then
- * from their fallbacks. Throws one UsageError for all problems: flag or variable, value, and what is allowed.
+ * from the config file, then from their fallbacks. Throws one UsageError for all problems: flag, variable or field,
+ * value, and what is allowed.
  */
 export function parseFlags<F extends Flags>(
   args: string[],
@@ -48,71 +69,21 @@ export function parseFlags<F extends Flags>(
   context: Pick<CliContext, "env">,
 ): Arguments<F> {
   const problems: string[] = [];
-  const { given, positionals } = readTokens(args, spec, problems);
-  checkPositionals(positionals, spec.positionals, problems);
+  const { given, positionals } = readTokens(args, spec.flags, problems);
+  const config = readConfig(spec, { given, context, problems });
+  const inputs: Inputs = { given, context, config, problems };
   const flags: Record<string, unknown> = {};
-  for (const [name, flag] of Object.entries(spec.flags)) {
-    flags[name] = flagValue(name, flag, { given, context, problems });
-  }
+  for (const [name, flag] of Object.entries(spec.flags)) flags[name] = flagValue(name, flag, inputs);
+  const all = withConfigured(positionals, spec.positionals, inputs);
+  checkPositionals(all, spec.positionals, problems);
+  problems.push(...spec.check?.({ flags, positionals: all } as Given<F>) ?? []);
   if (problems.length > 0) throw new UsageError(problems.join("; "));
-  return { flags: flags as FlagValues<F>, positionals };
+  return { flags: flags as FlagValues<F>, positionals: all };
 }
 
 /** The environment variable of a flag. */
 export function variableOf(flag: string): string {
   return `SLOTCASK_${flag.toUpperCase().replaceAll("-", "_")}`;
-}
-
-/** Splits by `node:util`, not strictly: its own messages would name neither the value nor what is allowed. */
-function readTokens(
-  args: string[],
-  { flags }: ArgumentSpec<Flags>,
-  problems: string[],
-): { given: Map<string, string>; positionals: string[] } {
-  const options = Object.fromEntries(
-    Object.entries(flags).map(([name, { kind }]) => [name, { type: typeOf(kind) }]),
-  );
-  const { tokens } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true });
-  const given = new Map<string, string>();
-  const positionals: string[] = [];
-  for (const token of tokens) {
-    if (token.kind === "positional") positionals.push(token.value);
-    if (token.kind !== "option") continue;
-    const flag = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined;
-    const problem = problemOf(token, flag, Object.keys(flags));
-    if (problem === undefined) given.set(token.name, token.value ?? "true");
-    else problems.push(problem);
-  }
-  return { given, positionals };
-}
-
-function typeOf(kind: Flag<unknown>["kind"]): "boolean" | "string" {
-  return kind === "switch" ? "boolean" : "string";
-}
-
-/** An option as `parseArgs` found it. */
-interface OptionToken {
-  rawName: string;
-  value?: string;
-  inlineValue?: boolean;
-}
-
-function problemOf(
-  { rawName, value, inlineValue }: OptionToken,
-  flag: Flag<unknown> | undefined,
-  names: string[],
-): string | undefined {
-  if (flag === undefined) {
-    const known = names.map((name) => `--${name}`).join(", ");
-    return `Cannot use ${rawName}: there is no such flag, allowed are ${known || "none"}`;
-  }
-  if (flag.kind === "switch") {
-    return value === undefined ? undefined : `Cannot use ${rawName}=${value}: it takes no value`;
-  }
-  const looksLikeFlag = value !== undefined && !inlineValue && /^--?[a-z]/i.test(value);
-  return value === undefined || looksLikeFlag
-    ? `Cannot use ${rawName}: its value is missing, allowed is ${flag.allowed}`
-    : undefined;
 }
 
 function checkPositionals(given: string[], wanted: readonly string[], problems: string[]): void {
@@ -123,28 +94,91 @@ function checkPositionals(given: string[], wanted: readonly string[], problems: 
   }
 }
 
-function flagValue(
-  name: string,
-  flag: Flag<unknown>,
-  { given, context, problems }: {
-    given: Map<string, string>;
-    context: Pick<CliContext, "env">;
-    problems: string[];
-  },
-): unknown {
-  const variable = variableOf(name);
-  const fromFlag = given.get(name);
-  // An empty variable is how scripts and compose files say "not set".
-  const text = fromFlag ?? (context.env(variable) || undefined);
-  const source = fromFlag === undefined ? variable : `--${name}`;
-  if (text === undefined) {
-    if (flag.fallback !== undefined) return flag.fallback();
-    if (!problems.some((problem) => problem.startsWith(`Cannot use --${name}:`))) {
-      problems.push(`Cannot go on: --${name} is missing, allowed is ${flag.allowed}`);
-    }
+/** All that values are read from, and where problems go. */
+interface Inputs {
+  given: Map<string, string>;
+  context: Pick<CliContext, "env">;
+  config: ConfigFields | undefined;
+  problems: string[];
+}
+
+function readConfig<F extends Flags>(
+  { flags, positionals, config }: ArgumentSpec<F>,
+  { given, context, problems }: Omit<Inputs, "config">,
+): ConfigFields | undefined {
+  const path = given.get("config") ?? (context.env(variableOf("config")) || undefined);
+  if (config === undefined || !path) return undefined;
+  try {
+    const file = config(path);
+    problems.push(...file.unknownFields([...positionals.map(fieldOf), ...Object.keys(flags)]));
+    return file;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    problems.push(error.message);
     return undefined;
   }
+}
+
+/** The field of a config file that stands for an argument: `leader` for LEADER. */
+function fieldOf(positional: string): string {
+  return positional.toLowerCase();
+}
+
+/** Takes arguments that were not given from the config file. */
+function withConfigured(
+  given: string[],
+  wanted: readonly string[],
+  { config, problems }: Inputs,
+): string[] {
+  const all = [...given];
+  for (const name of wanted.slice(given.length)) {
+    const value = config?.text(fieldOf(name), problems);
+    if (value === undefined) break;
+    all.push(value);
+  }
+  return all;
+}
+
+/** An empty variable is how scripts and compose files say "not set". */
+function sourceOf(name: string, { given, context, config }: Inputs): Source {
+  if (given.has(name)) return "flag";
+  if (context.env(variableOf(name))) return "environment";
+  return config?.has(name) ? "file" : "default";
+}
+
+function flagValue(name: string, flag: Flag<unknown>, inputs: Inputs): unknown {
+  const source = sourceOf(name, inputs);
+  if (source === "default") return fallbackOf(name, flag, inputs.problems);
+  try {
+    return source === "file"
+      ? inputs.config!.value(name, flag, inputs.problems)
+      : textValue(name, flag, { ...inputs, source });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    inputs.problems.push(error.message);
+    return undefined;
+  }
+}
+
+function textValue(
+  name: string,
+  flag: Flag<unknown>,
+  { source, given, context, problems }: Inputs & { source: Source },
+): unknown {
+  const variable = variableOf(name);
+  const text = source === "flag" ? given.get(name)! : context.env(variable)!;
   const value = flag.read(text);
-  if (value === undefined) problems.push(`Cannot use ${source}=${text}: allowed is ${flag.allowed}`);
+  if (value === undefined) {
+    const shown = `${source === "flag" ? `--${name}` : variable}${flag.secret ? "" : `=${text}`}`;
+    problems.push(`Cannot use ${shown}: allowed is ${flag.allowed}`);
+  }
   return value;
+}
+
+function fallbackOf(name: string, flag: Flag<unknown>, problems: string[]): unknown {
+  if (flag.fallback !== undefined) return flag.fallback();
+  if (!problems.some((problem) => problem.startsWith(`Cannot use --${name}:`))) {
+    problems.push(`Cannot go on: --${name} is missing, allowed is ${flag.allowed}`);
+  }
+  return undefined;
 }

@@ -5,8 +5,11 @@ import { ConnectionError } from "../errors.ts";
 import { follow } from "../replica/follow.ts";
 import type { Follower } from "../replica/follower.ts";
 import { openStore, type OwnStore } from "../open_store.ts";
-import { parseFlags } from "./args.ts";
-import { type Command, ExitCode } from "./command.ts";
+import type { Files } from "../runtime/runtime.ts";
+import { type RunningAdmin, startAdmin } from "./admin.ts";
+import { ADMIN_USAGE, adminFlags, adminProblems, type AdminValues } from "./admin_flags.ts";
+import { type ArgumentSpec, parseFlags } from "./args.ts";
+import { type CliContext, type Command, ExitCode } from "./command.ts";
 import { DEMO_SHAPE, DemoTraffic } from "./demo_traffic.ts";
 import { choice, optionalNumber } from "./flags.ts";
 import { LiveView } from "./live_view.ts";
@@ -21,17 +24,28 @@ Usage: slotcask demo [flags]
 
   --seconds N      end after N seconds: with 0 if the follower is live and equal, else with 1
   --log text|json  the format of log lines (text)
+
+The follower's admin: a page that shows it all, with actions, as this is a demo:
+
+${ADMIN_USAGE}
   --help           this text
 
-It needs nothing but a free port on 127.0.0.1, which it finds by itself, and a temporary directory,
+It needs nothing but free ports on 127.0.0.1, which it finds by itself, and a temporary directory,
 which it removes at the end. Each flag can be set by its environment variable, too: SLOTCASK_SECONDS.
 
 Examples:
   slotcask demo
-  slotcask demo --seconds 5
+  slotcask demo --seconds 5 --admin off
 `;
 
-const FLAGS = { seconds: optionalNumber("a number above 0"), log: choice(LOG_FORMATS, "text") };
+/** The flags of `demo`. */
+function demoFlags(files: Files) {
+  return {
+    seconds: optionalNumber("a number above 0"),
+    log: choice(LOG_FORMATS, "text"),
+    ...adminFlags(files),
+  };
+}
 
 /** How long the last changes may take to arrive once the leader has stopped changing, in ms. */
 const SETTLE_MS = { proof: 3000, stopped: 500 };
@@ -42,14 +56,19 @@ export const command: Command = {
   summary: "a leader, a follower and their status: works with nothing installed",
   usage: USAGE,
   run(args, context) {
-    const { flags } = parseFlags(args, { flags: FLAGS, positionals: [] }, context);
     const { files, process } = context.runtime;
+    const spec: ArgumentSpec<ReturnType<typeof demoFlags>> = {
+      flags: demoFlags(files),
+      positionals: [],
+      check: (given) => adminProblems(given.flags),
+    };
+    const { flags } = parseFlags(args, spec, context);
     return withStopRequest(process, async (stop) => {
       const dir = files.makeTemporaryDirectory("slotcask-demo-");
       const view = new LiveView(context, { format: flags.log, statusLineMs: 1000 });
       let verdict: string;
       try {
-        verdict = await runDemo({ dir, view, stop, seconds: flags.seconds });
+        verdict = await runDemo({ dir, view, stop, context, flags, seconds: flags.seconds });
       } finally {
         view.end();
         files.remove(dir);
@@ -65,6 +84,8 @@ interface DemoParts {
   dir: string;
   view: LiveView;
   stop: StopRequest;
+  context: CliContext;
+  flags: AdminValues;
   seconds: number | undefined;
 }
 
@@ -81,23 +102,36 @@ async function runDemo(parts: DemoParts): Promise<string> {
     dir: `${dir}/replica`,
     onEvent: (event) => view.onEvent(event),
   });
+  const admin = await startDemoAdmin(parts, follower);
   view.show(follower);
   traffic.start();
   try {
     await demoEnds(parts, follower);
   } finally {
     traffic.stop();
+    await admin?.close();
   }
   return await judge(parts, store, follower);
 }
 
-function introduce({ view, dir, seconds }: DemoParts, store: OwnStore, address: string): void {
+function introduce({ view, dir }: DemoParts, store: OwnStore, address: string): void {
   const say = (text: string) => tell(view, text);
   say("Slotcask demo: a leader and its follower, in one process, over a real socket.");
   say(`  leader    ${plural(store.size, "key")}, about 2,000 changes a second, at ${address}`);
   say(`  follower  its own copy of them, in ${dir}/replica`);
-  say(seconds === undefined ? "Press Ctrl-C to stop." : `It ends after ${seconds} s.`);
+}
+
+/** The admin of the follower. Its actions need no token, for nothing can be lost here; on loopback, that is. */
+async function startDemoAdmin(
+  { dir, view, context, flags, seconds }: DemoParts,
+  follower: Follower,
+): Promise<RunningAdmin | undefined> {
+  const values = { ...flags, "allow-actions": true, "backup-dir": `${dir}/backups` };
+  const admin = await startAdmin(follower, { values, runtime: context.runtime, log: view.log });
+  if (admin !== undefined) tell(view, `  page      ${admin.url}`);
+  tell(view, seconds === undefined ? "Press Ctrl-C to stop." : `It ends after ${seconds} s.`);
   if (view.isTerminal) view.line("");
+  return admin;
 }
 
 async function demoEnds({ stop, seconds }: DemoParts, follower: Follower): Promise<void> {

@@ -37,6 +37,7 @@ export function choice<const Word extends string>(words: readonly Word[], fallba
     kind: "value",
     allowed: orList(words),
     read: (value) => words.find((word) => word === value),
+    readNumber: (value) => words.find((word) => word === String(value)),
     fallback: () => fallback,
   };
 }
@@ -54,6 +55,20 @@ export function durationOr<const Word extends string = never>(
   };
 }
 
+/** A duration in ms that has a least one, for a reason; it may be absent. */
+export function durationFrom(least: string, why: string): Flag<number | undefined> {
+  const leastMs = parseDuration(least)!;
+  return {
+    kind: "value",
+    allowed: `a duration of ${least} or more: ${why}`,
+    read: (value) => {
+      const ms = parseDuration(value);
+      return ms === undefined || ms < leastMs ? undefined : ms;
+    },
+    fallback: () => undefined,
+  };
+}
+
 /** A percentage, as a share of 1: `10%` is 0.1. */
 export function percentage(fallback: number): Flag<number> {
   return { kind: "value", allowed: "0% to 100%", read: parsePercentage, fallback: () => fallback };
@@ -62,6 +77,16 @@ export function percentage(fallback: number): Flag<number> {
 /** A number above 0 that may be absent. */
 export function optionalNumber(allowed: string): Flag<number | undefined> {
   return { kind: "value", allowed, read: parseNumber, fallback: () => undefined };
+}
+
+/** A whole number from 0 that may be absent. */
+export function optionalWhole(): Flag<number | undefined> {
+  return {
+    kind: "value",
+    allowed: "a whole number",
+    read: (value) => /^\d{1,9}$/.test(value) ? Number(value) : undefined,
+    fallback: () => undefined,
+  };
 }
 
 function parsePercentage(text: string): number | undefined {

@@ -1,72 +1,17 @@
 /** `follow LEADER`: a replica in a directory. */
 
-import { parseAddress } from "../address.ts";
 import { ConnectionError, DivergedError, SlotcaskError } from "../errors.ts";
 import { follow } from "../replica/follow.ts";
-import type { FollowOptions } from "../replica/follow_options.ts";
 import type { Follower } from "../replica/follower.ts";
 import type { FollowerStatus } from "../replica/status.ts";
-import { STORAGE_KINDS } from "../storage/slot_file.ts";
-import { type FlagValues, parseFlags } from "./args.ts";
+import { type RunningAdmin, startAdmin } from "./admin.ts";
+import type { FlagValues } from "./args.ts";
 import { type CliContext, type Command, ExitCode } from "./command.ts";
 import { formatDuration } from "./duration.ts";
-import { choice, durationOr, onOff, percentage, text } from "./flags.ts";
+import { FOLLOW_USAGE, type FollowFlags, followOptions, parseFollow } from "./follow_flags.ts";
 import { LiveView } from "./live_view.ts";
-import { LOG_FORMATS } from "./log.ts";
 import { plural } from "./progress.ts";
 import { type StopRequest, withStopRequest } from "./stop_signal.ts";
-
-const USAGE = `Follow a leader: keep a copy of its data in a directory, and keep it fresh.
-
-Usage: slotcask follow LEADER [flags]
-
-LEADER is host:port, [v6]:port, :port (this machine) or armdb://host:port.
-
-  --dir DIR                     the replica's directory, made if need be (./replica)
-  --until-caught-up             end with 0 once every shard has caught up
-  --timeout DURATION            with --until-caught-up: end with 1 after so long (60s)
-  --storage resident|positional|mapped
-                                all slots in memory, none, or those that the system keeps there; mapped
-                                needs Linux and, under Deno, --allow-ffi (resident)
-  --sync none|DURATION|batch    when data is made durable (50ms)
-  --protocol auto|1|2           the protocol version (auto)
-  --nudge DURATION|off          idle time after which a leader of protocol 2 is nudged (2ms)
-  --rescan DURATION|off         time between scans where only they keep the copy fresh (60s)
-  --on-divergence guard|accept|hold
-                                what to do where the leader contradicts the copy (guard)
-  --divergence-limit PERCENT    how much of it guard accepts (10%)
-  --log text|json               the format of log lines (text)
-  --help                        this text
-
-Durations carry units: 50ms, 2s, 1m, 6h. Each flag can be set by its environment variable, too:
---until-caught-up is SLOTCASK_UNTIL_CAUGHT_UP=true, --dir is SLOTCASK_DIR. Flags beat the environment.
-
-SIGINT and SIGTERM stop it cleanly within 2 seconds; a second one, a second later, ends it at once.
-Exit codes: 0 done or stopped, 1 failed or not caught up in time, 2 usage, 3 refused (wrong shape,
-foreign or locked directory, diverged), 130 ended at once.
-
-Examples:
-  slotcask follow leader:9100
-  slotcask follow leader:9100 --dir /var/lib/replica --until-caught-up --timeout 10m
-  SLOTCASK_LOG=json slotcask follow armdb://leader:9100 --storage positional
-`;
-
-const FLAGS = {
-  "dir": text("a path", "./replica"),
-  "until-caught-up": onOff(),
-  "timeout": durationOr([], 60_000),
-  "storage": choice(STORAGE_KINDS, "resident"),
-  "sync": durationOr(["none", "batch"], 50),
-  "protocol": choice(["auto", "1", "2"], "auto"),
-  "nudge": durationOr(["off"], 2),
-  "rescan": durationOr(["off"], 60_000),
-  "on-divergence": choice(["guard", "accept", "hold"], "guard"),
-  "divergence-limit": percentage(0.1),
-  "log": choice(LOG_FORMATS, "text"),
-};
-
-/** How long a fresh directory waits for a leader to tell the shape, in ms. */
-const CONNECT_TIMEOUT_MS = 30_000;
 
 const V1_WARNING = "this leader speaks protocol 1, which streams to the first connection of its life only: " +
   "--until-caught-up uses that stream up, and later followers are kept fresh by scans alone until it restarts";
@@ -75,10 +20,9 @@ const V1_WARNING = "this leader speaks protocol 1, which streams to the first co
 export const command: Command = {
   name: "follow",
   summary: "keep a copy of a leader's data in a directory, and keep it fresh",
-  usage: USAGE,
+  usage: FOLLOW_USAGE,
   run(args, context) {
-    const { flags, positionals } = parseFlags(args, { flags: FLAGS, positionals: ["LEADER"] }, context);
-    parseAddress(positionals[0]);
+    const { flags, positionals } = parseFollow(args, context);
     return withStopRequest(context.runtime.process, async (stop) => {
       const view = new LiveView(context, { format: flags.log });
       try {
@@ -96,7 +40,7 @@ type Outcome = "stopped" | "caught up" | "too late";
 /** What a run is made of. */
 interface RunParts {
   leader: string;
-  flags: FlagValues<typeof FLAGS>;
+  flags: FlagValues<FollowFlags>;
   context: CliContext;
   stop: StopRequest;
   view: LiveView;
@@ -120,15 +64,19 @@ class FollowRun {
     view.show(follower);
     this.#warnOfV1(follower.status());
     follower.caughtUp().then(() => this.#tellCaughtUp(follower), () => {});
+    // Not waited for: to load it takes longer than a small catch-up.
+    const starting = this.#startAdmin(follower);
     let outcome: Outcome;
+    let admin: RunningAdmin | undefined;
     try {
-      outcome = await this.#outcome(follower);
+      outcome = await Promise.race([this.#outcome(follower), failureOf(starting)]);
+      admin = await starting;
     } catch (error) {
-      await this.#close(follower);
+      await this.#close(follower, await starting.catch(() => undefined));
       throw error;
     }
     const failure = this.#failureOf(outcome, follower);
-    await this.#close(follower);
+    await this.#close(follower, admin);
     if (failure !== undefined) throw failure;
     return ExitCode.done;
   }
@@ -147,6 +95,13 @@ class FollowRun {
       view.log("info", "stopped before anything was opened or received");
       return undefined;
     }
+  }
+
+  async #startAdmin(follower: Follower): Promise<RunningAdmin | undefined> {
+    const { flags, context: { runtime }, view: { log } } = this.#parts;
+    const admin = await startAdmin(follower, { values: flags, runtime, log });
+    if (admin !== undefined) log("info", `admin: ${admin.url}`);
+    return admin;
   }
 
   async #outcome(follower: Follower): Promise<Outcome> {
@@ -193,14 +148,20 @@ class FollowRun {
     );
   }
 
-  async #close(follower: Follower): Promise<void> {
+  async #close(follower: Follower, admin: RunningAdmin | undefined): Promise<void> {
     const { view } = this.#parts;
     const { keys } = follower.status();
     view.end();
-    const dirty = await follower.close();
+    // The admin first: its streams then end with its own word, and not with that of a closed follower.
+    const [, dirty] = await Promise.all([admin?.close(), follower.close()]);
     if (dirty.length === 0) return view.log("info", `stopped cleanly with ${plural(keys, "key")}`);
     view.log("warning", `stopped, left dirty: ${shardList(dirty)}; the next open reads all their slots`);
   }
+}
+
+/** Rejects as a promise does; else it never settles. */
+function failureOf(promise: Promise<unknown>): Promise<never> {
+  return promise.then(() => new Promise<never>(() => {}));
 }
 
 /** `1 of 2 shards is caught up`, and why the others are not. */
@@ -212,26 +173,9 @@ function howFar({ shards, shape }: FollowerStatus): string {
   }`;
 }
 
-function followOptions(flags: FlagValues<typeof FLAGS>): FollowOptions {
-  const { protocol, nudge, rescan } = flags;
-  return {
-    dir: flags.dir,
-    storage: flags.storage,
-    sync: flags.sync,
-    protocol: protocol === "auto" ? protocol : protocol === "1" ? 1 : 2,
-    nudgeMs: nudge === "off" ? false : nudge,
-    rescanMs: rescan === "off" ? false : rescan,
-    onDivergence: flags["on-divergence"],
-    divergenceLimit: flags["divergence-limit"],
-    connectTimeoutMs: flags["until-caught-up"]
-      ? Math.min(flags.timeout, CONNECT_TIMEOUT_MS)
-      : CONNECT_TIMEOUT_MS,
-  };
-}
-
 function withTimeout(ms: number): { over: Promise<void>; cancel(): void } {
   let timer: ReturnType<typeof setTimeout>;
-  const over = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  const over = new Promise<void>((resolve) => timer = setTimeout(resolve, Math.max(0, ms)));
   return { over, cancel: () => clearTimeout(timer) };
 }
 

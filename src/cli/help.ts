@@ -18,6 +18,7 @@ ${lines.join("\n")}
 Examples:
   slotcask demo
   slotcask follow leader:9100
+  slotcask status --watch
   slotcask inspect ./replica
 
 Exit codes: 0 done or stopped, 1 failed, 2 usage, 3 refused, 130 ended at once by a second signal.

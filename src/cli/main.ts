@@ -6,7 +6,7 @@ import { type CliContext, ExitCode } from "./command.ts";
 import { commands } from "./commands.ts";
 import { failureLine, reportFailure } from "./failure.ts";
 import { programHelp } from "./help.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../version.ts";
 
 /** Runs the program with the process's arguments and ends the process. */
 export async function main(): Promise<void> {

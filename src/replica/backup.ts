@@ -6,8 +6,9 @@
  * must be complete then, and no whole scan of it be under way: in mid-scan its slots are a mix of two moments, and
  * armdb, which does not read slotcask.json, would take them for whole. So a backup that is there is whole.
  *
- * **On disk** the slots come first, then the headers, which are zeros until then, then slotcask.json, then db.meta: a
- * copy that a crash cut off is nothing that anybody would open.
+ * **On disk** the slots come first, then the headers, which are zeros until then, then slotcask.json, then db.meta. What
+ * a crash cut off before the headers is refused here and by armdb 0.1 ("bad magic"), and is an empty store to armdb 0.15:
+ * a part is never taken for the whole.
  */
 
 import { COMPLETENESS_FILE, encodeCompleteness } from "../directory/completeness.ts";

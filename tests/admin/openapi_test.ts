@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createAdmin } from "../../admin/app.ts";
 import { methodsByPath } from "../../admin/fallback.ts";
 import { openapiDocument } from "../../admin/openapi.ts";
-import { VERSION } from "../../admin/version.ts";
+import { VERSION } from "../../src/version.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { FakeFollower } from "./fake_follower.ts";
 import { validated } from "./validated.ts";

@@ -16,7 +16,7 @@ async function slotcask(args: string[], variables: Record<string, string> = {}) 
   return { code, out, err };
 }
 
-const NAMES = ["follow", "demo", "lead", "inspect", "verify", "get", "dump"];
+const NAMES = ["follow", "demo", "status", "ctl", "lead", "inspect", "verify", "get", "dump"];
 
 describe("slotcask", () => {
   test("has the commands", () => expect(commands.map(({ name }) => name)).toEqual(NAMES));
@@ -59,6 +59,19 @@ describe("slotcask", () => {
     [["follow", ":9", "--protocol", "3"], "Cannot use --protocol=3: allowed is auto, 1 or 2"],
     [["follow", ":9", "--storage", "disk"], "Cannot use --storage=disk: allowed is resident"],
     [["follow", ":9", "extra"], 'Cannot use the argument "extra"'],
+    [["follow", ":9", "--admin", "0.0.0.0:9464"], "Cannot serve the admin at 0.0.0.0:9464 without a token"],
+    [
+      ["follow", ":9", "--admin", "on"],
+      "Cannot use --admin=on: allowed is HOST:PORT, [v6]:PORT, :PORT or off",
+    ],
+    [["follow", ":9", "--max-staleness", "2s"], "allowed is a duration of 6s or more: an idle leader speaks"],
+    [
+      ["follow", ":9", "--config", "not/here.json"],
+      "Cannot read the config file not/here.json: there is no such",
+    ],
+    [["demo", "--admin", "[::]:9464"], "Cannot serve the admin at [::]:9464 without a token"],
+    [["status", "--admin", "nowhere"], "Cannot use --admin: allowed is HOST:PORT or a URL"],
+    [["ctl"], "ACTION is missing"],
     [["lead", "dir"], "--listen is missing, allowed is HOST:PORT"],
     [["lead", "dir", "--listen", "9100"], 'Cannot use the address "9100"'],
     [["lead", "--listen", ":0"], "DIR is missing"],

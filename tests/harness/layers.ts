@@ -33,7 +33,11 @@ const BELOW_WIRING = [
  * that matches none is an error, so that a new directory gets its place here.
  */
 export const LAYERS: readonly Layer[] = [
-  { name: "shared", files: /^src\/(errors|error_code|histogram|last_error|slot_events|time_slice)\.ts$/, imports: [] },
+  {
+    name: "shared",
+    files: /^src\/(errors|error_code|histogram|last_error|slot_events|time_slice|version)\.ts$/,
+    imports: [],
+  },
   // Typed keys and values: bytes to fields and back.
   { name: "values", files: /^src\/values\//, imports: ["shared"] },
   { name: "runtime interface", files: /^src\/runtime\/runtime\.ts$/, imports: ["shared"] },
@@ -72,7 +76,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "cli",
     files: /^src\/cli\//,
-    imports: [...BELOW_WIRING, "wiring", "module", "admin"],
+    imports: [...BELOW_WIRING, "wiring", "module", "type:admin", "dynamic:admin"],
     packages: true,
   },
   // The parts of the tests that benches share: where the runtimes are, and the real armdb.
