@@ -134,6 +134,7 @@ export class Follower implements AsyncDisposable {
       runtime,
       links: this.#links,
       target: this.#target,
+      slice: this.#slice,
       connectTimeoutMs: options.connectTimeoutMs,
     });
     if (held.directory !== undefined) this.#hub.attach(held.directory.store);
@@ -223,7 +224,7 @@ export class Follower implements AsyncDisposable {
     if (shards[shard] === undefined) {
       throw new UsageError(`Cannot count slots: shard is ${shard}, allowed are 0 to ${shards.length - 1}`);
     }
-    return await slotRegions(shards[shard], count, new TimeSlice());
+    return await slotRegions(shards[shard], count, this.#slice);
   }
 
   /**

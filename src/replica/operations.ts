@@ -4,7 +4,7 @@ import { formatAddress, parseAddress } from "../address.ts";
 import { ConflictError, PermissionError, UsageError } from "../errors.ts";
 import type { Links } from "../replication/links.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
+import { LONGEST_TIMEOUT_MS, type TimeSlice } from "../time_slice.ts";
 import type { ReplicaTarget } from "./replica_target.ts";
 import type { BackupStatus, FollowerStatus, VerifyStatus } from "./status.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -23,6 +23,8 @@ export interface OperationsParts {
   runtime: Runtime;
   links: Links;
   target: ReplicaTarget;
+  /** Measures the steps. */
+  slice: TimeSlice;
   /** How long a new leader may take to answer. */
   connectTimeoutMs: number;
 }
@@ -38,7 +40,7 @@ export class Operations {
   /** Operations on a follower whose directory there is by the time that the first one is asked for. */
   constructor(parts: OperationsParts) {
     this.#parts = parts;
-    this.#upkeep = new Upkeep(parts.runtime.files);
+    this.#upkeep = new Upkeep(parts.runtime.files, parts.slice);
   }
 
   /** Their part of the status. */
