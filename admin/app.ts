@@ -35,7 +35,7 @@ export function createAdmin(follower: AdminFollower, options: AdminOptions = {})
   const app = new Hono();
   app.onError(answerError);
   app.use("*", secureHeaders, guardHost(resolved), guardToken(resolved), guardOrigin);
-  pageRoutes(app, follower, resolved);
+  pageRoutes(app);
   healthRoutes(app, follower, resolved);
   metricsRoutes(app, follower, resolved);
   openapiRoutes(app);

@@ -3,8 +3,6 @@ import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplotScript from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 
 import { relativePath } from "./access.ts";
-import type { AdminFollower } from "./follower_port.ts";
-import type { ResolvedAdminOptions } from "./options.ts";
 import actions from "./page/actions.js" with { type: "text" };
 import api from "./page/api.js" with { type: "text" };
 import baseStyle from "./page/base.css" with { type: "text" };
@@ -49,7 +47,7 @@ export interface Page {
 let assembled: Promise<Page> | undefined;
 
 /** GET /, at the mount with and without a slash at its end. The page holds no data, and so needs no token. */
-export function pageRoutes(app: Hono, _follower: AdminFollower, _options: ResolvedAdminOptions): void {
+export function pageRoutes(app: Hono): void {
   app.get("/", servePage);
   app.use("*", serveMount);
 }

@@ -33,11 +33,6 @@ export class History {
     this.#last = undefined;
   }
 
-  /** Events a second at the last poll; null where two polls in a row are missing. */
-  get latestRate() {
-    return this.rates.at(-1) ?? null;
-  }
-
   #push(nowMs, [age, rate, byteRate]) {
     this.times.push(nowMs / 1000);
     this.ages.push(age);

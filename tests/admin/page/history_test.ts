@@ -18,7 +18,6 @@ describe("History", () => {
     expect(history.rates).toEqual([null, 250]);
     expect(history.byteRates).toEqual([null, 2500]);
     expect(history.ages).toEqual([0, 2]);
-    expect(history.latestRate).toBe(250);
   });
 
   test("knows no rate across a gap, or a start of the follower", () => {
