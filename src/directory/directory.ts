@@ -240,7 +240,7 @@ export class Directory {
     try {
       shard.file.flush();
       await within(deadline, shard.file.sync());
-      if (shard.unverified.size > 0) return false;
+      if (shard.unverified.size > 0 || shard.file.hasLost) return false;
       const sidecar = this.shardPath(shard.id, FileName.sidecar);
       const metas = await encodeSidecar(shard.metas, this.#slice);
       const files = renamingUntil(() => performance.now() > deadline, this.#files);

@@ -40,12 +40,17 @@ function countSkipped({ counters }: Shard, version: number, held: number): void 
   else counters.skipped.older++;
 }
 
-/** A scan's slots are neighbours, and each is compared with what is held: one read fetches them all. */
+/** A scan's slots are neighbours, and each is compared with what is held: one read fetches all that can be read. */
 function readAhead({ file }: Shard, { slots, count }: SlotEvents): void {
   if (count === 0) return;
   const first = slots[0];
   const span = slots[count - 1] - first + 1;
-  if (span > 1 && span <= file.loadLimit && first + span <= file.recordCount) file.load(first, span);
+  if (span <= 1 || span > file.loadLimit || first + span > file.recordCount) return;
+  try {
+    file.load(first, span);
+  } catch {
+    // Then each is read alone, and what cannot be read counts as damaged.
+  }
 }
 
 /** Whether an event applies by the rules of a stream. */

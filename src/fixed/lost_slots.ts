@@ -15,7 +15,10 @@ export function loseSlot(shard: Shard, slot: number): void {
   if (statusOf(meta) !== OCCUPIED) shard.file.stageHead(slot, meta);
   else if (!shard.unverified.has(slot)) {
     const key = keyOf(shard, slot);
-    shard.distrust(slot, hashKey(key, 0, key.length), key, 0);
+    const hash = hashKey(key, 0, key.length);
+    // The file may show an older key already, which is not the one that the index knows.
+    if (!shard.index.has(hash, slot)) shard.index.removeSlot(slot);
+    shard.distrust(slot, hash, key, 0);
   }
 }
 

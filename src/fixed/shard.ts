@@ -77,6 +77,9 @@ export class Shard implements KeySource {
   readonly #index: SlotIndex;
   readonly #newKeys: NewKeys;
   readonly #key: Uint8Array;
+  /** The slot that the index asked about last, and where its bytes are. */
+  #asked = -1;
+  #foundAt = 0;
   /** A slot that the index asked about and that is not what it was, or -1. */
   #badSlot = -1;
 
@@ -118,17 +121,19 @@ export class Shard implements KeySource {
 
   /** See {@link KeySource}. */
   slotHasKey(slot: number, bytes: Uint8Array, at: number): boolean {
-    const offset = this.file.at(slot) + SLOT_HEADER_BYTES;
-    if (holdsBytes(this.file.view, offset, bytes, at, this.keyLength)) return true;
+    this.#asked = slot;
+    const offset = this.#foundAt = this.file.at(slot);
+    if (holdsBytes(this.file.view, offset + SLOT_HEADER_BYTES, bytes, at, this.keyLength)) return true;
     // The hash fits and the key does not: two keys of one hash are far rarer than a key that went bad on disk.
-    if (!this.file.inMemory && !this.crcMatches(slot)) this.#badSlot = slot;
+    if (!this.file.inMemory && !this.#isIntactAt(slot, offset)) this.#badSlot = slot;
     return false;
   }
 
   /**
-   * The slot that serves a key, or -1. Afterwards the slot's bytes are at `file.window[file.at(slot)]`.
+   * The slot that serves a key, or -1. Afterwards, until the next call of any method, the slot's bytes are at
+   * `file.window[foundAt]`: those that were checked, as a second read of the disk may bring others.
    *
-   * A file that is not in memory is checked at each read; a slot that fails is quarantined.
+   * A file that is not in memory is checked at each read; a slot that fails, or cannot be read, is quarantined.
    */
   find(hash: number, key: Uint8Array, at = 0): number {
     if (this.file.inMemory) return this.index.find(hash, key, at);
@@ -136,9 +141,9 @@ export class Shard implements KeySource {
     const { index } = this;
     for (;;) {
       this.#badSlot = -1;
-      const slot = index.find(hash, key, at);
+      const slot = this.#findReadable(index, hash, key, at);
       if (this.#badSlot < 0) {
-        if (slot < 0 || this.crcMatches(slot)) return slot;
+        if (slot < 0 || this.#crcMatchesAt(slot, this.foundAt)) return slot;
         this.#badSlot = slot;
       }
       this.quarantine(this.#badSlot, hash, key, at);
@@ -146,11 +151,47 @@ export class Shard implements KeySource {
     }
   }
 
+  /** Where in `file.window` the slot lies that {@link find} has just found. */
+  get foundAt(): number {
+    return this.#foundAt;
+  }
+
+  #findReadable(index: SlotIndex, hash: number, key: Uint8Array, at: number): number {
+    try {
+      return index.find(hash, key, at);
+    } catch {
+      this.#badSlot = this.#asked;
+      return -1;
+    }
+  }
+
   /** Whether the bytes of a slot match its CRC and its meta. */
   crcMatches(slot: number): boolean {
-    const offset = this.file.at(slot);
+    return this.#crcMatchesAt(slot, this.file.at(slot));
+  }
+
+  #crcMatchesAt(slot: number, offset: number): boolean {
     const { view } = this.file;
     return view.getUint32(offset, true) === this.metas.get(slot) && this.hasGoodCrc(view, offset);
+  }
+
+  /**
+   * Whether a verified OCCUPIED slot is what was written to it: its CRC matches, and its key is the one that it is
+   * found by. Of a slot that holds another one's bytes, or those of its own past, only the one or the other tells.
+   */
+  isIntact(slot: number): boolean {
+    try {
+      this.settle();
+      return this.#isIntactAt(slot, this.file.at(slot));
+    } catch {
+      return false;
+    }
+  }
+
+  #isIntactAt(slot: number, offset: number): boolean {
+    const { window } = this.file;
+    return this.#crcMatchesAt(slot, offset) &&
+      this.#index.has(hashKey(window, offset + SLOT_HEADER_BYTES, this.keyLength), slot);
   }
 
   /** Whether the slot at an offset has the CRC of its meta, key and value. */
@@ -204,9 +245,8 @@ export class Shard implements KeySource {
 
   /** Drops the index entry of a verified OCCUPIED slot, whose bytes must still be the old ones. */
   dropKey(slot: number): void {
-    const offset = this.file.at(slot) + SLOT_HEADER_BYTES;
     const key = this.#key;
-    for (let i = 0; i < key.length; i++) key[i] = this.file.window[offset + i];
+    if (!this.#readKey(slot, key)) return this.index.removeSlot(slot);
     const hash = hashKey(key, 0, key.length);
     // A key that went bad on disk is not the one that the index knows.
     if (!this.index.remove(hash, slot, key, 0)) return this.index.removeSlot(slot);
@@ -214,21 +254,40 @@ export class Shard implements KeySource {
     const servedBy = this.index.find(hash, key, 0);
     for (const observer of this.observers) observer.removed(this, slot, key, servedBy);
   }
+
+  /** Copies a slot's key; says whether it could be read. */
+  #readKey(slot: number, key: Uint8Array): boolean {
+    const offset = offsetOf(this, slot) + SLOT_HEADER_BYTES;
+    if (offset < SLOT_HEADER_BYTES) return false;
+    for (let i = 0; i < key.length; i++) key[i] = this.file.window[offset + i];
+    return true;
+  }
 }
 
-/** Whether an OCCUPIED slot holds exactly the key and value at `keyAt`, under a good CRC. */
+/** Whether an OCCUPIED slot holds exactly the key and value at `keyAt`, under a good CRC; one that can be read. */
 export function slotEquals(shard: Shard, slot: number, events: EventBytes, keyAt: number): boolean {
   const { file } = shard;
-  const offset = file.at(slot);
+  const offset = offsetOf(shard, slot);
+  if (offset < 0) return false;
   const body = shard.keyLength + shard.valueLength;
   return equalViews(file.view, offset + SLOT_HEADER_BYTES, events.view, keyAt, body) &&
     (file.inMemory || shard.hasGoodCrc(file.view, offset));
 }
 
-/** Whether a slot holds the key at `keyAt`. */
+/** Whether a slot can be read, and holds the key at `keyAt`. */
 export function slotHoldsKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): boolean {
-  const offset = shard.file.at(slot) + SLOT_HEADER_BYTES;
-  return equalViews(shard.file.view, offset, events.view, keyAt, shard.keyLength);
+  const offset = offsetOf(shard, slot);
+  return offset >= 0 &&
+    equalViews(shard.file.view, offset + SLOT_HEADER_BYTES, events.view, keyAt, shard.keyLength);
+}
+
+/** Where in the file's window a slot lies, or -1: what cannot be read is about to be written. */
+function offsetOf({ file }: Shard, slot: number): number {
+  try {
+    return file.at(slot);
+  } catch {
+    return -1;
+  }
 }
 
 /** Whether two ranges hold the same bytes, word by word. */

@@ -106,6 +106,11 @@ export class WholeScan {
     const same = meta === old &&
       (statusOf(meta) !== OCCUPIED || slotEquals(this.#shard, slot, events, keyAt));
     if (same) return false;
+    // What a disk did to our copy says nothing of the leader.
+    if (statusOf(old) === OCCUPIED && !this.#shard.isIntact(slot)) {
+      this.#shard.counters.crcErrors++;
+      return true;
+    }
     this.findings.different++;
     return this.#overrule();
   }

@@ -104,6 +104,7 @@ export class Operations {
     if (missing !== undefined) {
       throw new PermissionError(`Cannot retarget to ${name}: Deno was not given ${missing}`);
     }
+    signal?.throwIfAborted();
     this.#isRetargeting = true;
     try {
       const timeoutMs = Math.min(connectTimeoutMs, LONGEST_TIMEOUT_MS);

@@ -69,6 +69,8 @@ interface ShardState {
   /** Whether the scan under way marked the shard as being scanned, and so may take the mark away again. */
   mayUnmark: boolean;
   cursor: CursorFile;
+  /** Lost slots that are being taken out of service. */
+  losing: Promise<void>;
   sync: SyncTimer;
 }
 
@@ -211,10 +213,13 @@ export class ReplicaTarget implements ReplicationTarget {
     this.flush(id);
     // What is recorded as whole must be on disk before the record is, by any policy.
     await state.sync.now();
+    await state.losing.catch(() => {});
     requireCurrent(scan.steps);
     state.scan = undefined;
     state.mayUnmark = false;
-    await this.#directory!.completeness.scanEnded(id, Date.now());
+    const { file, unverified } = this.#shard(id);
+    // What the disk lost behind the scan is not whole on disk: the mark stays until a scan has brought it again.
+    if (unverified.size === 0 && !file.hasLost) await this.#directory!.completeness.scanEnded(id, Date.now());
     requireCurrent(scan.steps);
     this.#options.onScanEnds?.(id, this.#shard(id).counters.diverged - scan.divergedBefore);
     return { unconfirmed, unverified: this.#shard(id).unverified.size };
@@ -305,10 +310,11 @@ export class ReplicaTarget implements ReplicationTarget {
     const { files, sync, onDamaged } = this.#options;
     for (const shard of directory.store.shards) {
       shard.onDamaged = onDamaged;
-      shard.file.onLost = (first, count) => void this.#lose(shard, first, count);
+      shard.file.onLost = (first, count) => this.#lose(shard, first, count);
       this.#states.push({
         scan: undefined,
         mayUnmark: false,
+        losing: Promise.resolve(),
         cursor: new CursorFile(files, directory.shardPath(shard.id, FileName.cursor), shard.id),
         sync: new SyncTimer(shard.file, sync === "none" || sync === "batch" ? undefined : sync),
       });
@@ -317,17 +323,27 @@ export class ReplicaTarget implements ReplicationTarget {
 
   /** A sync has failed: in steps, as there may be many, and none of them is served with a wrong byte meanwhile. */
   async #lose(shard: Shard, first: number, count: number): Promise<void> {
+    const state = this.#states[shard.id];
+    // One range after the other: each on its own would make one long step of many short ones.
+    const losing = state.losing = state.losing.catch(() => {}).then(() => this.#loseAll(shard, first, count));
+    try {
+      // Slots that could not be taken out of service are still checked at each read.
+      await this.#work(shard.id).during(losing);
+    } finally {
+      if (state.losing === losing) this.#options.onDamaged?.(shard.id);
+    }
+  }
+
+  async #loseAll(shard: Shard, first: number, count: number): Promise<void> {
     const { slice } = this.#options;
-    const losing = (async () => {
-      slice.begin();
-      for (let slot = first; slot < first + count && !this.#isClosed; slot++) {
-        loseSlot(shard, slot);
-        if (slice.isOver) await slice.yield();
-      }
-    })();
-    // Slots that could not be taken out of service are still checked at each read.
-    await this.#work(shard.id).during(losing).catch(() => {});
-    this.#options.onDamaged?.(shard.id);
+    const end = Math.min(first + count, shard.slotCount);
+    if (slice.isOver) await slice.yield();
+    for (let slot = first; slot < end; slot++) {
+      if (this.#isClosed) throw new ClosedError("Cannot take lost slots out of service: the replica is closed");
+      loseSlot(shard, slot);
+      if (slice.isOver) await slice.yield();
+    }
+    this.flush(shard.id);
   }
 
   #shard(id: number): Shard {

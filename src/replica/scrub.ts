@@ -140,11 +140,11 @@ function load({ id, file }: Shard, first: number, count: number): number {
   }
 }
 
-/** Whether a slot is served and does not match its CRC. */
+/** Whether a slot is served and is not what was written to it. */
 function isDamaged(shard: Shard, slot: number): boolean {
   const { metas, unverified } = shard;
   if (statusOf(metas.get(slot)) !== OCCUPIED || (unverified.size > 0 && unverified.has(slot))) return false;
-  return !shard.crcMatches(slot);
+  return !shard.isIntact(slot);
 }
 
 /** A copy of the key's bytes in a slot. */

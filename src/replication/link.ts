@@ -58,6 +58,8 @@ export class Link implements ConversationListener {
   isCatchUpOnly = false;
   /** Why the next scan is made, where it was asked for. */
   rescanReason: RescanReason | undefined;
+  /** Why the link waits for an operator, if it does: pause and resume do not end that. */
+  divergence: DivergedError | undefined;
 
   readonly #shared: LinkShared;
   readonly #listener: LinkListener;
@@ -96,6 +98,7 @@ export class Link implements ConversationListener {
     try {
       while (!this.#isStopped) {
         if (this.#isPaused) await this.#rest();
+        else if (this.divergence !== undefined) await this.#hold(this.divergence);
         else await this.#turn();
       }
     } finally {
@@ -105,9 +108,15 @@ export class Link implements ConversationListener {
   }
 
   async #rest(): Promise<void> {
-    this.#setPhase("paused");
-    this.#pausing?.resolve();
-    await this.#sleep(Infinity);
+    await this.#sleep(Infinity, () => {
+      this.#setPhase("paused");
+      this.#pausing?.resolve();
+    });
+  }
+
+  async #hold(divergence: DivergedError): Promise<void> {
+    this.lastError.set(divergence);
+    await this.#sleep(Infinity, () => this.#setPhase("diverged"));
   }
 
   /** One connection and the wait behind it. */
@@ -116,9 +125,7 @@ export class Link implements ConversationListener {
     this.#isStopped ||= this.isSide;
     if (this.#isStopped || this.#isPaused) return;
     const delay = this.#delayAfter(end);
-    if (delay === 0) return;
-    this.#setPhase(delay === Infinity ? "diverged" : "backing-off");
-    await this.#sleep(delay);
+    if (delay > 0) await this.#sleep(delay, () => this.#setPhase("backing-off"));
   }
 
   /** Ends the connection and the link. */
@@ -147,8 +154,12 @@ export class Link implements ConversationListener {
     if (this.phase === "paused") this.#wake?.();
   }
 
-  /** Goes on with another leader, whose address is there already: nothing of what the last one did counts. */
-  retarget(): void {
+  /**
+   * Goes on with another leader, whose address is there already: nothing of what the last one did counts. Back at one
+   * that had contradicted the copy, it waits for an operator as before.
+   */
+  retarget(divergence?: DivergedError): void {
+    this.divergence = divergence;
     this.isCatchUpOnly = false;
     this.#versionSwitches = this.#quickRetries = 0;
     this.#endedAt = -Infinity;
@@ -160,6 +171,7 @@ export class Link implements ConversationListener {
   /** Begins a new whole scan, over a new connection. */
   rescan(reason: RescanReason): void {
     this.rescanReason = reason;
+    this.divergence = undefined;
     this.counters.addRescan(reason);
     if (this.#conversation !== undefined) this.#conversation.end({ reason: "rescan" });
     else this.#wake?.();
@@ -222,6 +234,7 @@ export class Link implements ConversationListener {
 
   /** One connection, from the wait for a place among the scans to its end. */
   async #converse(): Promise<End> {
+    this.#setPhase("connecting");
     this.#leaveGate = await this.#shared.gate.enter();
     const startedAt = this.#shared.now();
     const sinceEnd = startedAt - this.#endedAt;
@@ -240,10 +253,6 @@ export class Link implements ConversationListener {
   }
 
   async #runConversation(): Promise<End> {
-    this.#setPhase("connecting");
-    // Whoever was told of the phase may have stopped the link.
-    if (this.#isStopped) return { reason: "closed" };
-    if (this.#isPaused) return { reason: "paused" };
     this.#listener.onConnecting(this);
     this.counters.connections++;
     const conversation = new Conversation(this.shard, this.isSide, this.#shared, this.counters, this);
@@ -271,14 +280,17 @@ export class Link implements ConversationListener {
     if (!this.#isStopped) this.#listener.onEnd(this, end);
   }
 
-  /** ms until the next connection; Infinity to wait for an operator. Throws what no reconnect can mend. */
+  /** ms until the next connection, if it is not held back by a divergence. Throws what no reconnect can mend. */
   #delayAfter(end: End): number {
-    if (["rescan", "dropped", "retarget"].includes(end.reason)) return 0;
+    if (["rescan", "dropped", "paused", "retarget"].includes(end.reason)) return 0;
     if (end.reason === "version-mismatch" && this.#adoptVersion(end.error!)) {
       // Leaders of both versions behind one address would send us to and fro without a pause.
       return this.#versionSwitches++ === 0 ? 0 : this.#backoff.next(0);
     }
-    if (end.error instanceof DivergedError) return Infinity;
+    if (end.error instanceof DivergedError) {
+      this.divergence = end.error;
+      return 0;
+    }
     if (end.error instanceof SlotcaskError && end.error.remedy !== "reconnect") {
       if (this.#listener.onFatal(this, end.error)) return 0;
       throw end.error;
@@ -318,10 +330,12 @@ export class Link implements ConversationListener {
     this.#listener.onPhase(this);
   }
 
-  async #sleep(ms: number): Promise<void> {
+  /** `tell` is called once the sleep can be ended: whoever hears of the phase may do so at once. */
+  async #sleep(ms: number, tell: () => void): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
+      tell();
       if (this.#isStopped) resolve();
       else if (ms !== Infinity) timer = setTimeout(resolve, ms);
     });

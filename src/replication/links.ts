@@ -4,7 +4,7 @@
  * Shard 0 goes first, since its ShardInfo tells shape and protocol; the connection stays and follows shard 0.
  */
 
-import { ConnectionError } from "../errors.ts";
+import { ConnectionError, type DivergedError } from "../errors.ts";
 import type { End } from "./conversation.ts";
 import { Link, type LinkListener } from "./link.ts";
 import { type LinkShared, ProtocolChoice } from "./link_shared.ts";
@@ -161,13 +161,14 @@ export class Links implements LinkListener {
    */
   async retarget(address: Address, options: RetargetOptions): Promise<void> {
     const former = { address: this.#shared.address, leader: this.#shared.leader };
+    const divergences = this.links.map((link) => link.divergence);
     const connections = this.v1Connections;
     const retarget = this.#retarget = new Retarget(options);
     try {
       this.#goTo({ address, leader: options.leader }, 0);
       await retarget.greeted;
     } catch (error) {
-      this.#goTo(former, connections);
+      this.#goTo(former, connections, divergences);
       throw error;
     } finally {
       retarget.end();
@@ -177,14 +178,18 @@ export class Links implements LinkListener {
   }
 
   /** Shard 0 goes first: what the leader has to say against us, it says to one. */
-  #goTo(to: { address: Address; leader: string }, v1Connections: number): void {
+  #goTo(
+    to: { address: Address; leader: string },
+    v1Connections: number,
+    divergences: (DivergedError | undefined)[] = [],
+  ): void {
     this.#endSides();
     Object.assign(this.#shared, to);
     this.versions.reset();
     this.v1Connections = v1Connections;
     const [first, ...others] = this.links;
     for (const link of others) void link.pause();
-    for (const link of this.links) link.retarget();
+    for (const [shard, link] of this.links.entries()) link.retarget(divergences[shard]);
     if (!this.#isPaused) first.resume();
   }
 
@@ -290,6 +295,8 @@ export class Links implements LinkListener {
     this.#unplan(link);
     // A scan that is under way, or about to be, is what was asked for; ending it may cost a v1 stream.
     if (this.#isStopped || this.#isPaused || SCANNING.includes(link.phase)) return;
+    // A scan of a leader that contradicts the copy takes more of its state: only an operator may want that.
+    if (link.divergence !== undefined && reason !== "asked") return;
     if (mayGoBeside && this.versions.current === 1 && link.isStreaming) {
       return this.#startSideScan(link, reason);
     }

@@ -60,9 +60,11 @@ export interface SlotFile {
   syncNow(): void;
   /**
    * Is told of consecutive records whose bytes in the file may be anything, old ones too, since a sync failed and they
-   * are not in memory.
+   * are not in memory. Resolves once none of them is trusted any more.
    */
-  onLost: ((first: number, count: number) => void) | undefined;
+  onLost: ((first: number, count: number) => Promise<void>) | undefined;
+  /** Whether there are such records, and `onLost` has not resolved for them: the file must not be called clean. */
+  readonly hasLost: boolean;
   /** Closes the file; staged changes are lost. */
   close(): void;
 }
@@ -88,7 +90,7 @@ const REWRITE_BYTES = 256 << 10;
 
 /** What all kinds share: the open file, its length and what of it is durable. */
 export abstract class FileBase {
-  onLost: ((first: number, count: number) => void) | undefined = undefined;
+  onLost: ((first: number, count: number) => Promise<void>) | undefined = undefined;
   readonly recordBytes: number;
   recordCount: number;
   protected readonly files: Files;
@@ -100,6 +102,8 @@ export abstract class FileBase {
   readonly #blocks = new UnsyncedBlocks();
   /** Whether what the blocks hold must be written again before a sync can be believed. */
   #mustRewrite = false;
+  /** Ranges of lost records that are still trusted. */
+  #losses = 0;
   /** The header, once anything was written into it. */
   #header: Uint8Array | undefined;
 
@@ -109,6 +113,11 @@ export abstract class FileBase {
     this.recordBytes = options.recordBytes;
     this.recordCount = options.recordCount;
     this.file = options.files.open(options.path, options.readOnly ? "read" : "write");
+  }
+
+  /** See {@link SlotFile}. */
+  get hasLost(): boolean {
+    return this.#losses > 0;
   }
 
   /** Whether writes have reached the file that no sync has covered. */
@@ -199,12 +208,21 @@ export abstract class FileBase {
   #syncFailed(): void {
     this.#blocks.failed();
     this.#mustRewrite = true;
+    // Another sync beside this one may have succeeded, since the system tells of lost pages once.
+    this.#durableWrites = -1;
     if (this.inMemory) return;
     const lost = [...this.#blocks.ranges()].map((range) => this.#recordsIn(range));
     this.#blocks.clear();
     for (const { first, count } of lost) {
-      if (count > 0) this.onLost?.(first, count);
+      if (count > 0) void this.#lose(first, count);
     }
+  }
+
+  async #lose(first: number, count: number): Promise<void> {
+    this.#losses++;
+    if (this.onLost === undefined) return;
+    // Those that could not be taken out of service keep the file from being called clean.
+    await this.onLost(first, count).then(() => this.#losses--, () => {});
   }
 
   /** Writes again what is in memory, a piece at a step: the header, and the records of all blocks. */
@@ -231,7 +249,8 @@ export abstract class FileBase {
   syncNow(): void {
     if (!this.hasUnsyncedWrites) return;
     if (this.#mustRewrite) [...this.#rewriting()];
-    const writes = this.#beginSync();
+    // Beside a sync that goes on, which may still tell of lost pages: what that one covers stays covered by it.
+    const writes = this.#syncing === undefined ? this.#beginSync() : this.#writes;
     try {
       this.files.syncNow(this.file);
     } catch (error) {

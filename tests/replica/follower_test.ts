@@ -106,7 +106,8 @@ describe("status", () => {
       (connection) =>
         connection.scan([batch([put(0, 1, { key: connection.shard })], connection.shard)], three),
     );
-    await using followed = await Followed.start(NOBODY, directory.of("replica"));
+    const backoff = { baseMs: 60_000, limitMs: 60_000 };
+    await using followed = await Followed.start(NOBODY, directory.of("replica"), { backoff });
     const { follower } = followed;
     await followed.shows("backing-off");
     const status = follower.status();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Followed, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { Followed, good, NOBODY, rejection, TemporaryDirectory } from "../fakes/followed.ts";
 import { batch, infoFrame, keyOf, puts, valueOf } from "../fakes/leader_frames.ts";
 import { OwnLeader } from "../fakes/own_leader.ts";
 import { ScriptedLeader } from "../fakes/scripted_leader.ts";
@@ -76,6 +76,47 @@ describe("pause", () => {
     expect(follower.status().paused).toBe(false);
   });
 
+  test("resume from within the news of the phase connects again", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    const box: { followed?: Followed } = {};
+    await using followed = await Followed.start(leader.address, directory.of("replica"), {
+      onEvent: (event) => {
+        if (event.type === "phase" && event.phase === "paused") box.followed!.follower.resume();
+      },
+    });
+    box.followed = followed;
+    await followed.follower.caughtUp();
+    await followed.follower.pause();
+    await until(() => leader.connections.length === 2, 3000, "a second connection");
+    expect(followed.follower.status().paused).toBe(false);
+  });
+
+  test("resume before the links are closed does not wait as after a failure", async () => {
+    using directory = new TemporaryDirectory();
+    await using leader = await ScriptedLeader.start(good);
+    const backoff = { baseMs: 100_000, limitMs: 100_000 };
+    await using followed = await Followed.start(leader.address, directory.of("replica"), { backoff });
+    await followed.shows("live");
+    const paused = followed.follower.pause();
+    followed.follower.resume();
+    await paused;
+    await until(() => leader.connections.length === 2, 3000, "a second connection");
+  });
+
+  test("is what every shard says, also of a leader that never answered", async () => {
+    using directory = new TemporaryDirectory();
+    const dir = directory.of("replica");
+    {
+      await using leader = await OwnLeader.start(directory.of("leader"));
+      await using first = await Followed.start(leader.address, dir);
+      await first.follower.caughtUp();
+    }
+    await using followed = await Followed.start(NOBODY, dir);
+    await followed.follower.pause();
+    expect(followed.follower.status().shards.map(({ phase }) => phase)).toEqual(["paused", "paused"]);
+  });
+
   test("what cannot be done while paused says so; close works, and then nothing else does", async () => {
     using directory = new TemporaryDirectory();
     await using leader = await OwnLeader.start(directory.of("leader"));
@@ -110,6 +151,24 @@ describe("rescan", () => {
     await follower.rescan();
     expect(follower.status().shards.map(({ scans }) => scans.whole)).toEqual([2, 3]);
     expect(follower.status().shards.map(({ rescans }) => rescans)).toEqual([{ asked: 1 }, { asked: 2 }]);
+  });
+
+  test("a shard that waits for its place among the scans does not say live", async () => {
+    using directory = new TemporaryDirectory();
+    let isSlow = false;
+    await using leader = await ScriptedLeader.start(async (connection) => {
+      if (isSlow && connection.shard < 4) connection.send(infoFrame({ shardCount: 6 }));
+      else await connection.scan([], { shardCount: 6 });
+    });
+    await using followed = await Followed.start(leader.address, directory.of("replica"), {
+      times: { silenceMs: 5000 },
+    });
+    const phases = () => followed.follower.status().shards.map(({ phase }) => phase).join(" ");
+    await until(() => followed.follower.status().phase === "live", 3000, "live");
+    isSlow = true;
+    followed.follower.rescan().catch(() => {});
+    const scanning = "catching-up catching-up catching-up catching-up connecting connecting";
+    await until(() => phases() === scanning, 3000, `four of six are scanned, seen ${phases()}`);
   });
 
   test("refuses a shard that does not exist; a signal ends the waiting; so does close", async () => {

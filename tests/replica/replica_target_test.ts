@@ -1,97 +1,19 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 
-import { COMPLETENESS_FILE, readCompleteness } from "../../src/directory/completeness.ts";
-import { Directory } from "../../src/directory/directory.ts";
+import { COMPLETENESS_FILE } from "../../src/directory/completeness.ts";
 import { verifyDirectory } from "../../src/directory/verify.ts";
 import { errorWithCode } from "../../src/error_code.ts";
-import { MOST_SLOTS, ReplicaTarget, type ReplicaTargetOptions } from "../../src/replica/replica_target.ts";
-import { BatchDecoder } from "../../src/replication/protocol.ts";
-import type { EventSource } from "../../src/replication/target.ts";
+import { MOST_SLOTS } from "../../src/replica/replica_target.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
-import type { SlotEvents } from "../../src/slot_events.ts";
 import { nextTurn, TimeSlice } from "../../src/time_slice.ts";
-import { TemporaryDirectory } from "../fakes/followed.ts";
 import { HeldFiles } from "../fakes/held_files.ts";
-import { batch, del, type FakeEvent, keyOf, put, puts, SHAPE, valueOf } from "../fakes/leader_frames.ts";
+import { del, put, puts, SHAPE, valueOf } from "../fakes/leader_frames.ts";
 import { until } from "../harness/until.ts";
+import { LEADER, TargetStage } from "../fakes/target_stage.ts";
 import { thrownBy } from "../replication/wire_samples.ts";
 
-const LEADER = { ...SHAPE, slotCount: 64 };
 const { files } = detectRuntime();
-
-function eventsOf(events: FakeEvent[]): SlotEvents {
-  return new BatchDecoder(SHAPE).decode(batch(events).subarray(5), { shard: 0, version: 2 });
-}
-
-/** A target over a directory of its own. */
-class Stage implements AsyncDisposable {
-  readonly scans: string[] = [];
-  readonly temporary = new TemporaryDirectory();
-  target!: ReplicaTarget;
-
-  static async open(options: Partial<ReplicaTargetOptions> = {}): Promise<Stage> {
-    const stage = new Stage();
-    await stage.reopen(options);
-    return stage;
-  }
-
-  get path(): string {
-    return this.temporary.of("replica");
-  }
-
-  /** Closes what is open, and opens the same directory again. */
-  async reopen(options: Partial<ReplicaTargetOptions> = {}): Promise<void> {
-    await this.target?.close(1000);
-    files.makeDirectory(this.path);
-    const directory = { storage: "resident" as const, pid: 1 };
-    const existing = await Directory.open(files, this.path, directory);
-    this.target = new ReplicaTarget({
-      files,
-      path: this.path,
-      directory,
-      sync: "none",
-      divergence: { mode: "guard", limit: 0.1 },
-      leader: () => "leader:1",
-      protocol: () => 2,
-      slice: new TimeSlice(),
-      onScanBegins: (shard, isFirst) => void this.scans.push(`begins ${shard} ${isFirst}`),
-      onScanEnds: (shard, diverged) => void this.scans.push(`ends ${shard} ${diverged}`),
-      ...options,
-    }, existing);
-  }
-
-  apply(events: FakeEvent[], source: EventSource = "stream"): number {
-    const applied = this.target.apply(0, eventsOf(events), source);
-    this.target.flush(0);
-    return applied;
-  }
-
-  /** A whole scan; answers what it left unconfirmed. */
-  async scan(events: FakeEvent[]): Promise<number> {
-    await this.target.beginScan(0, "scan", LEADER);
-    this.apply(events, "scan");
-    return (await this.target.endScan(0, "scan")).unconfirmed;
-  }
-
-  /** When the scan began that the disk knows to be under way, or null. */
-  get markOnDisk(): number | null {
-    return readCompleteness(files, `${this.path}/${COMPLETENESS_FILE}`, 1).shards[0].scanningSinceMs;
-  }
-
-  get isComplete(): boolean {
-    return this.target.directory!.completeness.isComplete(0);
-  }
-
-  get(id: number): Uint8Array | undefined {
-    return this.target.directory!.store.get(keyOf(id), { partial: true });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.target.close(1000);
-    this.temporary[Symbol.dispose]();
-  }
-}
 
 async function rejection(promise: Promise<unknown>): Promise<Error> {
   const error = await promise.then(() => undefined, (reason) => reason);
@@ -101,7 +23,7 @@ async function rejection(promise: Promise<unknown>): Promise<Error> {
 
 describe("the directory", () => {
   test("is made by the first scan, of the leader's shape and slots", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     expect(stage.target.directory).toBeUndefined();
     expect([stage.target.isEmpty(0), stage.target.slotCount(0), stage.target.maxVersion(0)]).toEqual([
       true,
@@ -119,7 +41,7 @@ describe("the directory", () => {
   });
 
   test("of another shape than the leader's is left as it is", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan([put(1)]);
     const error = await rejection(stage.target.beginScan(0, "scan", { ...LEADER, keyLength: 9 }));
     expect(error).toMatchObject({ name: "ShapeError", remedy: "stop" });
@@ -128,7 +50,7 @@ describe("the directory", () => {
   });
 
   test("is not made for more slots than the limit", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     const slots = await rejection(
       stage.target.beginScan(0, "scan", { ...LEADER, slotCount: MOST_SLOTS + 1 }),
     );
@@ -143,7 +65,7 @@ describe("the directory", () => {
   });
 
   test("that is being made when it is closed is closed too", async () => {
-    const stage = await Stage.open();
+    const stage = await TargetStage.open();
     const making = stage.target.beginScan(0, "scan", LEADER).catch(() => {});
     expect(await stage.target.close(1000)).toEqual([]);
     await making;
@@ -151,7 +73,7 @@ describe("the directory", () => {
   });
 
   test("keeps counts, versions and completeness over a clean close", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan(puts(5, { version: 3 }));
     const { appliedTotal } = { appliedTotal: stage.target.appliedTotal(0) };
     await stage.reopen();
@@ -162,7 +84,7 @@ describe("the directory", () => {
   });
 
   test("two growths at once: the header tells of the larger, whichever ends first", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan([put(1)]);
     await Promise.all([
       stage.target.grow(0, 5000),
@@ -179,7 +101,7 @@ describe("the directory", () => {
 
 describe("scans", () => {
   test("a stream and a side scan go by versions: nothing old comes back", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan([put(1, 5)]);
     for (const source of ["stream", "side"] as const) {
       expect(stage.apply([put(1, 4, { value: 9 }), put(1, 5, { value: 8 })], source)).toBe(0);
@@ -189,7 +111,7 @@ describe("scans", () => {
   });
 
   test("what a whole scan did not see is gone only after a second one", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan(puts(3));
     expect(await stage.scan([put(0), put(1)])).toBe(1);
     expect(stage.get(2)).toEqual(valueOf(1));
@@ -200,7 +122,7 @@ describe("scans", () => {
   });
 
   test("a scan that was cut proves nothing", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan(puts(3));
     for (let i = 0; i < 3; i++) {
       await stage.target.beginScan(0, "scan", LEADER);
@@ -212,7 +134,7 @@ describe("scans", () => {
   });
 
   test("a scan that was abandoned while it was judged is not recorded, and harms none behind it", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan(puts(3));
     await stage.target.beginScan(0, "scan", { ...LEADER, slotCount: 200_000 });
     stage.apply(puts(3), "scan");
@@ -223,7 +145,7 @@ describe("scans", () => {
   });
 
   test("guard takes the leader's state up to the limit, and then stops in the midst", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan(puts(40, { version: 9 }));
     await stage.target.beginScan(0, "scan", LEADER);
     const error = thrownBy(() => stage.apply(puts(40, { version: 2 }), "scan"));
@@ -236,7 +158,7 @@ describe("scans", () => {
   test.each([["hold", 0], ["accept", 40]] as const)(
     "%s takes %d of 40 contradictions",
     async (mode, taken) => {
-      await using stage = await Stage.open({ divergence: { mode, limit: 0.1 } });
+      await using stage = await TargetStage.open({ divergence: { mode, limit: 0.1 } });
       await stage.scan(puts(40, { version: 9 }));
       await stage.target.beginScan(0, "scan", LEADER);
       const act = () => stage.apply(puts(40, { version: 2 }), "scan");
@@ -249,7 +171,7 @@ describe("scans", () => {
 
 describe("the mark of a scan", () => {
   test("is gone after one that was cut before it changed anything, or before it began", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan(puts(3));
     await stage.target.beginScan(0, "scan", LEADER);
     expect(stage.markOnDisk).not.toBeNull();
@@ -263,7 +185,7 @@ describe("the mark of a scan", () => {
   });
 
   test("stays after one that changed something, whatever comes behind it but a whole one", async () => {
-    await using stage = await Stage.open();
+    await using stage = await TargetStage.open();
     await stage.scan(puts(3));
     for (const events of [[put(0, 2)], []]) {
       await stage.target.beginScan(0, "scan", LEADER);
@@ -276,7 +198,7 @@ describe("the mark of a scan", () => {
 
   test("has the slots on disk before it is taken away, by any policy", async () => {
     const held = new HeldFiles();
-    await using stage = await Stage.open({ files: held.files });
+    await using stage = await TargetStage.open({ files: held.files });
     await stage.target.beginScan(0, "scan", LEADER);
     stage.apply(puts(3), "scan");
     held.calls.length = 0;
@@ -291,7 +213,7 @@ describe("the mark of a scan", () => {
 describe("work that was given up", () => {
   test("of two scans that were begun the older one is none, however long the disk took", async () => {
     const held = new HeldFiles();
-    await using stage = await Stage.open({ files: held.files });
+    await using stage = await TargetStage.open({ files: held.files });
     await stage.scan(puts(60));
     held.hold(COMPLETENESS_FILE);
     const older = rejection(stage.target.beginScan(0, "scan", LEADER));
@@ -308,8 +230,8 @@ describe("work that was given up", () => {
   });
 
   /** A target in the midst of forgetting what two scans did not see: a slot at each turn. */
-  async function forgetting(): Promise<{ stage: Stage; ending: Promise<Error>; keys: () => number }> {
-    const stage = await Stage.open({
+  async function forgetting(): Promise<{ stage: TargetStage; ending: Promise<Error>; keys: () => number }> {
+    const stage = await TargetStage.open({
       slice: new TimeSlice(0),
       divergence: { mode: "accept", limit: 1 },
     });
@@ -346,7 +268,7 @@ describe("work that was given up", () => {
 
   test("close leaves a shard alone whose work hangs, and closes its file once that has ended", async () => {
     const held = new HeldFiles();
-    const stage = await Stage.open({ files: held.files });
+    const stage = await TargetStage.open({ files: held.files });
     await stage.scan(puts(3));
     held.hold("fixed.data");
     stage.apply([put(1, 7)]);
@@ -365,7 +287,7 @@ describe("work that was given up", () => {
 
   test("close does not wait beyond its limit for slotcask.json", async () => {
     const held = new HeldFiles();
-    const stage = await Stage.open({ files: held.files });
+    const stage = await TargetStage.open({ files: held.files });
     await stage.scan(puts(3));
     held.hold(COMPLETENESS_FILE);
     const beginning = rejection(stage.target.beginScan(0, "scan", LEADER));
@@ -384,7 +306,7 @@ describe("work that was given up", () => {
 describe("a disk that refuses", () => {
   test("loses nothing that was staged: the next flush writes it", async () => {
     const full = { isFull: false };
-    await using stage = await Stage.open({
+    await using stage = await TargetStage.open({
       files: {
         ...files,
         write: (file, bytes, at, length, position) => {

@@ -102,6 +102,16 @@ describe("retarget", () => {
     expect(await rejection(closed)).toMatchObject({ name: "ClosedError" });
   });
 
+  test("with a signal that was set off before closes no link", async () => {
+    using directory = new TemporaryDirectory();
+    await using all = await stage(directory);
+    const { connections } = all.follower.status().shards[0];
+    const signal = AbortSignal.abort(new Error("enough"));
+    expect(await rejection(all.follower.retarget(NOBODY, { signal }))).toMatchObject({ message: "enough" });
+    await all.follower.rescan();
+    expect(all.follower.status().shards[0].connections).toBe(connections + 1);
+  });
+
   test("refuses an address that is none", async () => {
     using directory = new TemporaryDirectory();
     await using all = await stage(directory);
