@@ -7,6 +7,7 @@
 
 import type { Files } from "../runtime/runtime.ts";
 import { writeFileAtomic, writeFileAtomicAsync } from "../storage/atomic_file.ts";
+import { wrapStorageError } from "../storage/storage_error.ts";
 import { renamingUntil } from "./deadline.ts";
 
 /** Name of the file. */
@@ -144,15 +145,23 @@ export function encodeCompleteness(state: CompletenessState): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ format: FORMAT, ...state }, null, 2) + "\n");
 }
 
-/** Reads the file; anything but a well-formed one for so many shards counts as absent. */
+/** Reads the file; anything but a well-formed one for so many shards counts as absent. Throws StorageError. */
 export function readCompleteness(files: Files, path: string, shardCount: number): CompletenessState {
-  const bytes = files.readFile(path);
+  const bytes = readBytes(files, path);
   const parsed = bytes === undefined ? undefined : parseState(new TextDecoder().decode(bytes));
   return parsed !== undefined && parsed.shards.length === shardCount ? parsed : {
     leader: null,
     protocol: null,
     shards: Array.from({ length: shardCount }, nothing),
   };
+}
+
+function readBytes(files: Files, path: string): Uint8Array | undefined {
+  try {
+    return files.readFile(path);
+  } catch (error) {
+    throw wrapStorageError(error, "read", path);
+  }
 }
 
 /** What is known of a shard that was never scanned. */

@@ -1,5 +1,6 @@
-import { decodeCursor, encodeCursor } from "../fixed/cursor.ts";
+import { type Cursor, decodeCursor, encodeCursor } from "../fixed/cursor.ts";
 import type { FileDescriptor, Files } from "../runtime/runtime.ts";
+import { wrapStorageError } from "../storage/storage_error.ts";
 
 /** A cursor is saved at the end of the batch that completes so many events. */
 const EVENTS_PER_SAVE = 1000;
@@ -26,13 +27,12 @@ export class CursorFile {
   #savedAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Takes up the count of the file, if there is one. */
+  /** Takes up the count of the file, if there is one that can be read. */
   constructor(files: Files, path: string, shard: number) {
     this.#files = files;
     this.#path = path;
     this.#shard = shard;
-    const bytes = files.readFile(path);
-    const cursor = bytes === undefined ? undefined : decodeCursor(bytes);
+    const cursor = this.#read();
     this.applied = cursor?.applied ?? 0;
     this.#maxVersion = cursor?.maxVersion ?? 0;
   }
@@ -56,6 +56,15 @@ export class CursorFile {
     this.#file = undefined;
   }
 
+  #read(): Cursor | undefined {
+    try {
+      return readCursor(this.#files, this.#path);
+    } catch {
+      // As in #write: nothing that stands there, and cannot be read, keeps the copy from being served.
+      return undefined;
+    }
+  }
+
   #write(): void {
     this.#timer = undefined;
     this.#savedAt = performance.now();
@@ -77,5 +86,15 @@ export class CursorFile {
     });
     this.#file ??= this.#files.open(this.#path, "create");
     this.#files.write(this.#file, bytes, 0, bytes.length, 0);
+  }
+}
+
+/** The cursor at a path; undefined where there is none, or none that can be true. Throws StorageError. */
+export function readCursor(files: Files, path: string): Cursor | undefined {
+  try {
+    const bytes = files.readFile(path);
+    return bytes === undefined ? undefined : decodeCursor(bytes);
+  } catch (error) {
+    throw wrapStorageError(error, "read", path);
   }
 }

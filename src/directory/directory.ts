@@ -26,7 +26,7 @@ import { wrapStorageError } from "../storage/storage_error.ts";
 import { TimeSlice } from "../time_slice.ts";
 import { Completeness, COMPLETENESS_FILE, readCompleteness } from "./completeness.ts";
 import { createDataFile, createStoreFiles } from "./create.ts";
-import { renamingUntil, within } from "./deadline.ts";
+import { within, writingUntil } from "./deadline.ts";
 import { examineDirectory, type FoundDirectory } from "./layout_check.ts";
 import { encodeSidecar, loadSidecar } from "./sidecar.ts";
 
@@ -154,20 +154,25 @@ export class Directory {
 
   /** Makes room for `slotCount` slots or more; durable before any of them is used. Throws StorageError. */
   grow(id: number, slotCount: number, exactly = false): Promise<void> {
-    const growth = this.#grow(id, slotCount, exactly);
-    this.#growths.set(id, Promise.allSettled([this.#growths.get(id), growth]));
+    // One after the other: of two at once, each would write its own number of slots into the header.
+    const growth = (this.#growths.get(id) ?? Promise.resolve()).then(() =>
+      this.#grow(id, slotCount, exactly)
+    );
+    this.#growths.set(id, Promise.allSettled([growth]));
     return growth;
   }
 
   async #grow(id: number, slotCount: number, exactly: boolean): Promise<void> {
     const shard = this.store.shards[id];
     if (slotCount <= shard.slotCount) return;
-    const wanted = exactly ? slotCount : Math.max(slotCount, grownCount(shard.slotCount));
-    await this.#reserve(shard, wanted);
-    // A growth beside this one may have gone further already, and its slots be in use before ours is durable.
-    const count = Math.max(wanted, shard.file.recordCount);
+    const count = exactly ? slotCount : Math.max(slotCount, grownCount(shard.slotCount));
+    await this.#reserve(shard, count);
     try {
-      this.#extend(shard, count);
+      shard.file.extend(count);
+      await shard.file.sync();
+      // Whoever closed it may have given the directory up to somebody else by now.
+      this.#requireOpen();
+      this.#writeSlotCount(shard, count);
       await shard.file.sync();
     } catch (error) {
       throw wrapStorageError(error, "grow", this.shardPath(id, FileName.data));
@@ -181,6 +186,10 @@ export class Directory {
     while (!file.reserve(slotCount) || !metas.reserve(slotCount)) {
       if (this.#slice.isOver) await this.#slice.yield();
     }
+    this.#requireOpen();
+  }
+
+  #requireOpen(): void {
     if (this.#isClosed) throw new ClosedError(`Cannot grow ${this.path}: it is closed`);
   }
 
@@ -189,7 +198,9 @@ export class Directory {
     const shard = this.store.shards[id];
     const count = Math.max(slotCount, grownCount(shard.slotCount));
     try {
-      this.#extend(shard, count);
+      shard.file.extend(count);
+      shard.file.syncNow();
+      this.#writeSlotCount(shard, count);
       shard.file.syncNow();
     } catch (error) {
       throw wrapStorageError(error, "grow", this.shardPath(id, FileName.data));
@@ -197,9 +208,12 @@ export class Directory {
     shard.metas.grow(count);
   }
 
-  /** Lengthens the file and says so in its header; nothing of it is durable yet. */
-  #extend({ file }: Shard, slotCount: number): void {
-    file.extend(slotCount);
+  /**
+   * Says in the header how long the file is by now, durably: a power cut may keep a header and lose a length, and
+   * nobody opens a file that is shorter than it says. The new slots are used once the header is durable too: else a
+   * cut could leave them behind its end, for a later growth to bring them back.
+   */
+  #writeSlotCount({ file }: Shard, slotCount: number): void {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, slotCount, true);
     file.writeHeader(SLOT_COUNT_AT, bytes);
@@ -242,8 +256,8 @@ export class Directory {
       await within(deadline, shard.file.sync());
       if (shard.unverified.size > 0 || shard.file.hasLost) return false;
       const sidecar = this.shardPath(shard.id, FileName.sidecar);
-      const metas = await encodeSidecar(shard.metas, this.#slice);
-      const files = renamingUntil(() => performance.now() > deadline, this.#files);
+      const metas = await encodeSidecar(shard.metas, this.#slice, deadline);
+      const files = writingUntil(deadline, this.#files);
       await within(deadline, writeFileAtomicAsync(files, sidecar, metas));
       shard.file.writeHeader(CLEAN_FLAG_AT, Uint8Array.of(1));
       await within(deadline, shard.file.sync());

@@ -1,6 +1,5 @@
 /** What a directory holds, in figures: read without opening, locking or changing it. */
 
-import { decodeCursor } from "../fixed/cursor.ts";
 import { FileName } from "../fixed/layout.ts";
 import { DELETED, FREE, isNewer, OCCUPIED, statusOf, versionOf } from "../fixed/meta.ts";
 import { readWord } from "../fixed/shard.ts";
@@ -11,6 +10,7 @@ import type { SlotFile } from "../storage/slot_file.ts";
 import { wrapStorageError } from "../storage/storage_error.ts";
 import { TimeSlice } from "../time_slice.ts";
 import { COMPLETENESS_FILE, readCompleteness } from "./completeness.ts";
+import { readCursor } from "./cursor_file.ts";
 import { eachRange, openSlots, readSidecar, type ShardFile, surveyDirectory } from "./survey.ts";
 
 /** Slots by status. */
@@ -126,10 +126,12 @@ async function inspectShard(
 ): Promise<Omit<ShardInspection, "replica">> {
   const tally = new Tally();
   const problems = shard.problems.map((problem) => problem.text);
+  let cursor: ShardInspection["cursor"] = null;
   try {
     const sidecar = readSidecar(files, shard);
     if (sidecar.defect !== undefined) problems.push(`fixed.versions: ${sidecar.defect}`);
     if (shard.header !== undefined) await tally.addShard(files, shard, { sidecar: sidecar.bytes, slice });
+    cursor = cursorOf(files, shard);
   } catch (error) {
     problems.push(wrapStorageError(error, "read", shard.path).message);
   }
@@ -139,7 +141,7 @@ async function inspectShard(
     highestVersion: tally.highestVersion,
     clean: shard.header?.clean ?? false,
     bytes: shard.bytes,
-    cursor: cursorOf(files, shard),
+    cursor,
     problems,
   };
 }
@@ -197,8 +199,7 @@ function sumOf(shards: ShardInspection[]): SlotCounts {
 }
 
 function cursorOf(files: Files, { folder }: ShardFile): ShardInspection["cursor"] {
-  const bytes = files.readFile(`${folder}/${FileName.cursor}`);
-  const cursor = bytes === undefined ? undefined : decodeCursor(bytes);
+  const cursor = readCursor(files, `${folder}/${FileName.cursor}`);
   if (cursor === undefined) return null;
   return { applied: cursor.applied, version: cursor.maxVersion, lastAckMs: cursor.ackedAtMs };
 }

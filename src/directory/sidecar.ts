@@ -5,17 +5,26 @@ import { sealSidecar, SIDECAR_TRAILER_BYTES, sidecarDefect } from "../fixed/layo
 import type { MetaTable } from "../fixed/meta_table.ts";
 import type { Files } from "../runtime/runtime.ts";
 import type { TimeSlice } from "../time_slice.ts";
+import { requireInTime } from "./deadline.ts";
 
 /** Bytes that are read and summed in one step. */
 const STEP_BYTES = 256 << 10;
 
-/** The sidecar of a shard whose metas do not change meanwhile. */
-export async function encodeSidecar(metas: MetaTable, slice: TimeSlice): Promise<Uint8Array> {
+/**
+ * The sidecar of a shard whose metas do not change meanwhile. Rejects with StorageError once `deadline` (performance
+ * clock) has passed: a leader's mere claim of 2^28 slots makes it a gigabyte, and seconds of work.
+ */
+export async function encodeSidecar(
+  metas: MetaTable,
+  slice: TimeSlice,
+  deadline = Infinity,
+): Promise<Uint8Array> {
   const bytes = new Uint8Array(metas.length * 4 + SIDECAR_TRAILER_BYTES);
   let at = 0;
   let crc = 0;
   slice.begin();
   for (let page = 0; page < metas.pageCount; page++) {
+    requireInTime(deadline);
     const length = metas.copyPageTo(page, bytes);
     crc = crc32(bytes, at, length, crc);
     at += length;

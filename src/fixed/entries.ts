@@ -1,3 +1,5 @@
+import { asError } from "../error_code.ts";
+import { StorageError } from "../errors.ts";
 import { copyOf } from "./copy.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { OCCUPIED, statusOf } from "./meta.ts";
@@ -12,7 +14,8 @@ export function servesKey(shard: Shard, slot: number): boolean {
 /** The slot that serves the key of a slot: this one, unless others hold it too; -1 where it cannot be trusted. */
 function servingSlot(shard: Shard, slot: number): number {
   if (statusOf(shard.metas.get(slot)) !== OCCUPIED || shard.unverified.has(slot)) return -1;
-  if (shard.index.duplicates === 0 && shard.file.inMemory) return slot;
+  if (!shard.file.inMemory && !isSound(shard, slot)) return -1;
+  if (shard.index.duplicates === 0) return slot;
   const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
   const key = shard.file.window.slice(keyAt, keyAt + shard.keyLength);
   return shard.find(hashKey(key, 0, key.length), key);
@@ -21,12 +24,31 @@ function servingSlot(shard: Shard, slot: number): number {
 /** The entry of the key that a slot holds, from the slot that serves it. */
 function servedEntry(shard: Shard, slot: number): [key: Uint8Array, value: Uint8Array] | undefined {
   const serving = servingSlot(shard, slot);
-  return serving < 0 ? undefined : copyEntry(shard, serving);
+  if (serving < 0) return undefined;
+  // What was checked: a second read of the disk may bring other bytes.
+  return entryAt(shard, shard.file.inMemory ? shard.file.at(serving) : shard.foundAt);
+}
+
+/** Whether a slot is what was written to it; takes it out of service where it is not. Throws StorageError. */
+function isSound(shard: Shard, slot: number): boolean {
+  try {
+    if (shard.isIntact(slot)) return true;
+  } catch (error) {
+    // One slot after the other would be taken out of service.
+    const { message } = asError(error);
+    throw new StorageError(`Cannot read slot ${slot} of shard ${shard.id}: ${message}`, { cause: error });
+  }
+  shard.quarantineSlot(slot);
+  return false;
 }
 
 /** A copy of a slot's key and value. */
 export function copyEntry(shard: Shard, slot: number): [key: Uint8Array, value: Uint8Array] {
-  const start = shard.file.at(slot) + SLOT_HEADER_BYTES;
+  return entryAt(shard, shard.file.at(slot));
+}
+
+function entryAt(shard: Shard, offset: number): [key: Uint8Array, value: Uint8Array] {
+  const start = offset + SLOT_HEADER_BYTES;
   const middle = start + shard.keyLength;
   const { window } = shard.file;
   return [copyOf(window, start, shard.keyLength), copyOf(window, middle, shard.valueLength)];

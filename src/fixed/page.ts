@@ -5,7 +5,8 @@
  * that moves between two calls may be missed or come twice. `Store.entries` reads all at once, without that.
  */
 
-import { UsageError } from "../errors.ts";
+import { asError } from "../error_code.ts";
+import { StorageError, UsageError } from "../errors.ts";
 import { copyOf } from "./copy.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { OCCUPIED, statusOf } from "./meta.ts";
@@ -73,7 +74,8 @@ interface Place {
  * The next keys after a cursor, those that reads would find: none of a slot that cannot be trusted, each key from the
  * slot that serves it. A follower that has not caught up lists what it has.
  *
- * Throws UsageError for a limit out of range, a prefix longer than a key, and a cursor that is not of this store.
+ * Throws UsageError for a limit out of range, a prefix longer than a key, and a cursor that is not of this store;
+ * StorageError where the disk cannot be read.
  */
 export function pageOf(store: Store, options: PageOptions = {}): KeyPage {
   const { prefix = new Uint8Array(0), limit = DEFAULT_PAGE_KEYS, cursor } = options;
@@ -109,7 +111,7 @@ class Page {
     let loaded = first;
     for (let slot = first; slot < end; slot++) {
       if (statusOf(metas.get(slot)) !== OCCUPIED) continue;
-      if (!file.inMemory && slot >= loaded) loaded = slot + file.load(slot, end - slot);
+      if (!file.inMemory && slot >= loaded) loaded = slot + load(shard, slot, end - slot);
       if (!this.#hasPrefix(shard, slot)) continue;
       const entry = this.#entryOf(shard, slot);
       if (entry === undefined) continue;
@@ -136,6 +138,15 @@ class Page {
     const { value, version, slot: foundIn, shard } = this.store.lookup(key);
     if (foundIn !== slot || shard !== id) return undefined;
     return { key, value: value!, version: version!, slot, shard };
+  }
+}
+
+function load({ id, file }: Shard, first: number, count: number): number {
+  try {
+    return file.load(first, count);
+  } catch (error) {
+    const { message } = asError(error);
+    throw new StorageError(`Cannot read slot ${first} of shard ${id}: ${message}`, { cause: error });
   }
 }
 

@@ -151,7 +151,7 @@ export class Shard implements KeySource {
     }
   }
 
-  /** Where in `file.window` the slot lies that {@link find} has just found. */
+  /** Where in `file.window` the slot lies that {@link find} or {@link isIntact} has just looked at. */
   get foundAt(): number {
     return this.#foundAt;
   }
@@ -178,14 +178,12 @@ export class Shard implements KeySource {
   /**
    * Whether a verified OCCUPIED slot is what was written to it: its CRC matches, and its key is the one that it is
    * found by. Of a slot that holds another one's bytes, or those of its own past, only the one or the other tells.
+   * What was checked is at `file.window[foundAt]`. Throws what reading it throws.
    */
   isIntact(slot: number): boolean {
-    try {
-      this.settle();
-      return this.#isIntactAt(slot, this.file.at(slot));
-    } catch {
-      return false;
-    }
+    this.settle();
+    this.#foundAt = this.file.at(slot);
+    return this.#isIntactAt(slot, this.#foundAt);
   }
 
   #isIntactAt(slot: number, offset: number): boolean {
@@ -205,9 +203,27 @@ export class Shard implements KeySource {
     this.distrust(slot, hash, key, at);
   }
 
+  /** The same for one that is not {@link isIntact}: the key that it is found by may be another one, and is looked for. */
+  quarantineSlot(slot: number): void {
+    const key = new Uint8Array(this.keyLength);
+    const hash = this.#readKey(slot, key) ? hashKey(key, 0, key.length) : 0;
+    if (this.index.has(hash, slot)) this.quarantine(slot, hash, key, 0);
+    else {
+      this.counters.crcErrors++;
+      this.index.removeSlot(slot);
+      this.unverified.add(slot);
+    }
+    this.onDamaged?.(this.id);
+  }
+
   /** Takes a verified slot out of service until the leader sends it again. */
   distrust(slot: number, hash: number, key: Uint8Array, at: number): void {
-    this.index.remove(hash, slot, key, at);
+    try {
+      this.index.remove(hash, slot, key, at);
+    } catch {
+      // Another slot, which may hold the same key, cannot be read.
+      this.index.removeSlot(slot);
+    }
     this.unverified.add(slot);
     for (const observer of this.observers) {
       observer.quarantined?.(this, slot, key.slice(at, at + this.keyLength));

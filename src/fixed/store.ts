@@ -53,7 +53,7 @@ export class Store {
   get(key: Uint8Array, options?: ReadOptions): Uint8Array | undefined {
     const shard = this.#locate(key);
     if (this.#slot < 0) return this.#miss(shard, options);
-    const start = shard.file.at(this.#slot) + SLOT_HEADER_BYTES + shard.keyLength;
+    const start = shard.foundAt + SLOT_HEADER_BYTES + shard.keyLength;
     return copyOf(shard.file.window, start, shard.valueLength);
   }
 
@@ -71,7 +71,7 @@ export class Store {
       this.#miss(shard, options);
       return -1;
     }
-    const start = shard.file.at(this.#slot) + SLOT_HEADER_BYTES + shard.keyLength;
+    const start = shard.foundAt + SLOT_HEADER_BYTES + shard.keyLength;
     this.#into.copy(out, shard.file, start, length);
     return length;
   }
@@ -88,7 +88,7 @@ export class Store {
     const shard = this.#locate(key);
     const slot = this.#slot;
     if (slot < 0) return { found: this.#provesAbsence(shard) ? "no" : "unknown", shard: shard.id };
-    const start = shard.file.at(slot) + SLOT_HEADER_BYTES + shard.keyLength;
+    const start = shard.foundAt + SLOT_HEADER_BYTES + shard.keyLength;
     const value = copyOf(shard.file.window, start, shard.valueLength);
     return { found: "yes", value, version: versionOf(shard.metas.get(slot)), slot, shard: shard.id };
   }

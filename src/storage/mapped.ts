@@ -81,6 +81,11 @@ export class MappedFile extends FileBase implements SlotFile {
     }
   }
 
+  /** Nobody would live to ask. */
+  protected override get isCut(): boolean {
+    return false;
+  }
+
   get unsynced(): boolean {
     return this.hasUnsyncedWrites || !this.#staged.empty;
   }

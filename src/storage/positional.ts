@@ -41,7 +41,7 @@ export class PositionalFile extends FileBase implements SlotFile {
     if (record >= this.#loadedFirst && record < this.#loadedFirst + this.#loadedCount) {
       return this.#show(this.#loaded, (record - this.#loadedFirst) * this.recordBytes);
     }
-    this.files.read(this.file, this.#record.bytes, 0, this.recordBytes, this.positionOf(record));
+    this.#read(this.#record.bytes, this.recordBytes, record);
     return this.#show(this.#record, 0);
   }
 
@@ -52,13 +52,24 @@ export class PositionalFile extends FileBase implements SlotFile {
   }
 
   load(first: number, count: number): number {
-    if (this.#loaded.bytes.length === 0) this.#loaded = newBuffer(this.loadLimit * this.recordBytes);
     const records = Math.min(count, this.loadLimit, this.recordCount - first);
     this.#loadedCount = 0;
-    this.files.read(this.file, this.#loaded.bytes, 0, records * this.recordBytes, this.positionOf(first));
+    if (this.#loaded.bytes.length < records * this.recordBytes) this.#enlargeLoaded();
+    this.#read(this.#loaded.bytes, records * this.recordBytes, first);
     this.#loadedFirst = first;
     this.#loadedCount = records;
     return records;
+  }
+
+  /** Beyond the end of a file that somebody cut there are zeros, not what was read before. */
+  #read(bytes: Uint8Array, length: number, record: number): void {
+    const read = this.files.read(this.file, bytes, 0, length, this.positionOf(record));
+    if (read < length) bytes.fill(0, read, length);
+  }
+
+  /** For as many records as a load ever takes: fewer than its limit where the file has fewer, as 255 shards may. */
+  #enlargeLoaded(): void {
+    this.#loaded = newBuffer(Math.min(this.loadLimit, this.recordCount) * this.recordBytes);
   }
 
   stage(record: number): number {

@@ -1,4 +1,5 @@
 import type { FileDescriptor, Files } from "../runtime/runtime.ts";
+import { StorageError } from "../errors.ts";
 import { nextTurn } from "../time_slice.ts";
 import { type ByteRange, UnsyncedBlocks } from "./unsynced_blocks.ts";
 
@@ -99,6 +100,7 @@ export abstract class FileBase {
   #writes = 0;
   #durableWrites = 0;
   #syncing: Promise<void> | undefined;
+  readonly #path: string;
   readonly #blocks = new UnsyncedBlocks();
   /** Whether what the blocks hold must be written again before a sync can be believed. */
   #mustRewrite = false;
@@ -109,6 +111,7 @@ export abstract class FileBase {
 
   constructor(options: SlotFileOptions) {
     this.files = options.files;
+    this.#path = options.path;
     this.headerBytes = options.headerBytes;
     this.recordBytes = options.recordBytes;
     this.recordCount = options.recordCount;
@@ -177,7 +180,7 @@ export abstract class FileBase {
 
   async sync(): Promise<void> {
     while (this.#syncing !== undefined) await this.#syncing.catch(() => {});
-    if (!this.hasUnsyncedWrites) return;
+    if (!this.hasUnsyncedWrites && !this.isCut) return;
     this.#syncing = this.#makeDurable();
     try {
       await this.#syncing;
@@ -186,7 +189,13 @@ export abstract class FileBase {
     }
   }
 
+  /** Whether somebody else has made the file shorter than its records. */
+  protected get isCut(): boolean {
+    return this.files.size(this.file) < this.positionOf(this.recordCount);
+  }
+
   async #makeDurable(): Promise<void> {
+    if (this.isCut) this.#restore();
     if (this.#mustRewrite) {
       for (const _step of this.#rewriting()) await nextTurn();
     }
@@ -198,6 +207,25 @@ export abstract class FileBase {
       throw error;
     }
     this.#durableWrites = writes;
+  }
+
+  /**
+   * All is written again from memory; else it is lost, and the sync has failed. All, since a write behind the cut has
+   * made the file longer again.
+   */
+  #restore(): void {
+    const size = this.files.size(this.file);
+    const end = this.positionOf(this.recordCount);
+    this.noteWrite(0, end);
+    this.#mustRewrite = true;
+    if (this.inMemory) return;
+    // Heads reach to within a record of the end.
+    if (end - size < this.recordBytes) return this.files.truncate(this.file, end);
+    this.#beginSync();
+    this.#syncFailed();
+    throw new StorageError(
+      `Cannot sync ${this.#path}: it was cut to ${size} bytes, its records end at ${end}`,
+    );
   }
 
   #beginSync(): number {
@@ -247,7 +275,8 @@ export abstract class FileBase {
   }
 
   syncNow(): void {
-    if (!this.hasUnsyncedWrites) return;
+    if (!this.hasUnsyncedWrites && !this.isCut) return;
+    if (this.isCut) this.#restore();
     if (this.#mustRewrite) [...this.#rewriting()];
     // Beside a sync that goes on, which may still tell of lost pages: what that one covers stays covered by it.
     const writes = this.#syncing === undefined ? this.#beginSync() : this.#writes;

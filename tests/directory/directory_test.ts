@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Directory, type DirectoryOptions, lockForWriting } from "../../src/directory/directory.ts";
 import { verifyDirectory } from "../../src/directory/verify.ts";
 import {
+  ClosedError,
   DamagedDirectoryError,
   ForeignDirectoryError,
   LockedError,
@@ -452,7 +453,7 @@ describe("steps", () => {
     expect(await directory.close(100)).toEqual([0]);
     expect(held.calls).toEqual([]);
     held.release();
-    await growing;
+    await expect(growing).rejects.toThrow(ClosedError);
     await until(() => held.calls.length > 0, SOON_MS);
     expect([held.calls, flagOf(0)]).toEqual([["close fixed.data"], 0]);
   });
