@@ -71,11 +71,11 @@ export class Operations {
 
   /** See `Follower.rescan`. */
   async rescan({ shard, signal }: RescanOptions): Promise<void> {
-    this.#requireUnpaused("rescan");
     const { shardCount } = this.#parts.target.directory!.shape;
     if (shard !== undefined && !(Number.isInteger(shard) && shard >= 0 && shard < shardCount)) {
       throw new UsageError(`Cannot rescan: shard is ${shard}, allowed are 0 to ${shardCount - 1}`);
     }
+    this.#requireUnpaused("rescan");
     const shards = shard === undefined ? [...Array(shardCount).keys()] : [shard];
     await Promise.all(shards.map((each) => this.#scan(each, signal)));
   }
@@ -96,10 +96,10 @@ export class Operations {
   /** See `Follower.retarget`. */
   async retarget(leader: string, signal: AbortSignal | undefined): Promise<void> {
     const { links, runtime, connectTimeoutMs } = this.#parts;
-    this.#requireUnpaused("retarget");
-    if (this.#isRetargeting) throw new ConflictError("Cannot retarget: another one is under way");
     const address = parseAddress(leader);
     const name = formatAddress(address);
+    this.#requireUnpaused("retarget");
+    if (this.#isRetargeting) throw new ConflictError("Cannot retarget: another one is under way");
     const missing = runtime.network.missingPermission(address);
     if (missing !== undefined) {
       throw new PermissionError(`Cannot retarget to ${name}: Deno was not given ${missing}`);

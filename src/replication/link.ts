@@ -38,6 +38,11 @@ export interface LinkListener {
 /** Waits after "shard already streaming" shortly behind an end of ours: the leader has not seen it yet. */
 const QUICK_RETRIES_MS = [50, 100, 200, 400];
 const QUICK_RETRY_WITHIN_MS = 2000;
+/**
+ * So many connections in a row may end with "events dropped" before they were healthy, and be followed by the next at
+ * once: a leader that says nothing else would have us spin.
+ */
+const QUICK_DROPS = 8;
 
 /** See the head of this file. */
 export class Link implements ConversationListener {
@@ -161,7 +166,7 @@ export class Link implements ConversationListener {
   retarget(divergence?: DivergedError): void {
     this.divergence = divergence;
     this.isCatchUpOnly = false;
-    this.#versionSwitches = this.#quickRetries = 0;
+    this.#versionSwitches = this.#quickRetries = this.#drops = 0;
     this.#endedAt = -Infinity;
     this.#backoff.reset();
     if (this.#conversation !== undefined) this.#conversation.end({ reason: "retarget" });
@@ -273,6 +278,7 @@ export class Link implements ConversationListener {
   #lastedMs = 0;
   #isSoonAfterEnd = false;
   #versionSwitches = 0;
+  #drops = 0;
 
   #note(end: End): void {
     this.counters.ends[end.reason] = (this.counters.ends[end.reason] ?? 0) + 1;
@@ -282,7 +288,8 @@ export class Link implements ConversationListener {
 
   /** ms until the next connection, if it is not held back by a divergence. Throws what no reconnect can mend. */
   #delayAfter(end: End): number {
-    if (["rescan", "dropped", "paused", "retarget"].includes(end.reason)) return 0;
+    if (["rescan", "paused", "retarget"].includes(end.reason)) return 0;
+    if (end.reason === "dropped" && this.#mayReturnAtOnce()) return 0;
     if (end.reason === "version-mismatch" && this.#adoptVersion(end.error!)) {
       // Leaders of both versions behind one address would send us to and fro without a pause.
       return this.#versionSwitches++ === 0 ? 0 : this.#backoff.next(0);
@@ -302,6 +309,12 @@ export class Link implements ConversationListener {
       return QUICK_RETRIES_MS[this.#quickRetries++];
     }
     return this.#backoff.next(this.#lastedMs);
+  }
+
+  /** Whether a connection that ended with "events dropped" is one of few, or lasted. */
+  #mayReturnAtOnce(): boolean {
+    if (this.#lastedMs >= this.#shared.settings.backoff.healthyMs) this.#drops = 0;
+    return this.#drops++ < QUICK_DROPS;
   }
 
   /** Another link may have learnt the leader's version meanwhile; then this one only has to try again. */
