@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import { timingSafeEqual } from "hono/utils/buffer";
+import { getPath } from "hono/utils/url";
 
 import { ApiError } from "./errors.ts";
 import type { ResolvedAdminOptions } from "./options.ts";
@@ -28,6 +29,23 @@ export const secureHeaders: MiddlewareHandler = async (c, next) => {
     // Not `c.header`: behind the answer it makes a new Response for each.
     if (!c.res.headers.has(name)) c.res.headers.set(name, value);
   }
+};
+
+/**
+ * The path of a request, for hono's router. `Bun.serve` (1.4.5) gives a URL without origin where the Host is missing,
+ * empty or malformed, and hono would cut `/readyz` to `/`.
+ */
+export function pathOf(request: Request): string {
+  return getPath(hasOrigin(request) ? request : { url: `http://-${request.url}` } as Request);
+}
+
+/** Refuses a request whose path an app that mounts this one has cut, for want of {@link pathOf}. */
+export const guardPath: MiddlewareHandler = async (c, next) => {
+  if (!hasOrigin(c.req.raw) && c.req.path !== pathOf(c.req.raw)) {
+    const message = `Cannot tell the path of ${c.req.url}: its Host is ${c.req.header("host") || "missing"}`;
+    throw new ApiError(421, "no-host", { message });
+  }
+  await next();
 };
 
 /** Where there is no token, answers only to names of this machine. */
@@ -101,5 +119,9 @@ function requireSameOrigin(c: Context): void {
 }
 
 function hostOf(c: Context): string {
-  return c.req.header("host") ?? new URL(c.req.url).host;
+  return c.req.header("host") ?? URL.parse(c.req.url)?.host ?? "";
+}
+
+function hasOrigin({ url }: Request): boolean {
+  return !url.startsWith("/");
 }

@@ -30,7 +30,8 @@ export function actionRoutes(app: Hono, follower: AdminFollower, options: Resolv
 }
 
 function actionsOf(follower: AdminFollower, { signal, backupDir }: ResolvedAdminOptions): Action[] {
-  const phase = () => ({ phase: follower.status().phase });
+  // Not the phase, which a link that was just told to go on has not left yet.
+  const paused = () => ({ paused: follower.status().paused });
   return [
     {
       name: "rescan",
@@ -39,8 +40,8 @@ function actionsOf(follower: AdminFollower, { signal, backupDir }: ResolvedAdmin
       isLong: true,
       answer: (parameters) => parameters,
     },
-    { name: "pause", run: () => follower.pause(), isLong: false, answer: phase },
-    { name: "resume", run: async () => await follower.resume(), isLong: false, answer: phase },
+    { name: "pause", run: () => follower.pause(), isLong: false, answer: paused },
+    { name: "resume", run: async () => await follower.resume(), isLong: false, answer: paused },
     {
       name: "verify",
       run: () => follower.verify({ signal }),

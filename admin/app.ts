@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 
-import { guardHost, guardOrigin, guardToken, secureHeaders } from "./access.ts";
+import { guardHost, guardOrigin, guardPath, guardToken, pathOf, secureHeaders } from "./access.ts";
 import { actionRoutes } from "./actions.ts";
 import { answerError } from "./errors.ts";
 import { fallbackRoutes } from "./fallback.ts";
@@ -27,14 +27,15 @@ export type AdminApp = InstanceType<typeof import("hono")["Hono"]>;
  * Deno.serve({ hostname: "127.0.0.1", port: 9464 }, createAdmin(follower).fetch);
  * ```
  *
- * Without a token it answers only to names of this machine and acts on nothing. Throws UsageError for options that
- * cannot be used.
+ * It answers every path below its mount, with 404 for those that it does not know: where that is `/`, add the routes of
+ * your own before it. Without a token it answers only to names of this machine and acts on nothing. Throws UsageError
+ * for options that cannot be used.
  */
 export function createAdmin(follower: AdminFollower, options: AdminOptions = {}): AdminApp {
   const resolved = resolveAdminOptions(options);
-  const app = new Hono();
+  const app = new Hono({ getPath: pathOf });
   app.onError(answerError);
-  app.use("*", secureHeaders, guardHost(resolved), guardToken(resolved), guardOrigin);
+  app.use("*", secureHeaders, guardPath, guardHost(resolved), guardToken(resolved), guardOrigin);
   pageRoutes(app);
   healthRoutes(app, follower, resolved);
   metricsRoutes(app, follower, resolved);

@@ -64,8 +64,8 @@ export async function serveOn(
     if (isWanted || errorCode(error) !== "EADDRINUSE") throw explained(error, address, runtime);
   }
   const free = { host: address.host, port: 0 };
+  requireFree(free, address, runtime);
   try {
-    requirePermission(free, runtime);
     return await serve(free);
   } catch (error) {
     throw explained(error, free, runtime);
@@ -99,15 +99,23 @@ function requirePermission(address: Address, { network }: Runtime): void {
   if (flag !== undefined) throw errorWithCode(`Deno was not given ${flag}`, "EACCES");
 }
 
+/** Throws where a port is taken and Deno was not given another one. */
+function requireFree(free: Address, taken: Address, { network }: Runtime): void {
+  const flag = network.missingPermission(free);
+  if (flag === undefined) return;
+  throw new PermissionError(
+    `Cannot serve the admin on ${formatAddress(taken)}: the port is taken, and Deno was not given ${flag} ` +
+      "for a free one",
+  );
+}
+
 function explained(cause: unknown, address: Address, { network }: Runtime): Error {
   const at = formatAddress(address);
   const code = errorCode(cause);
   if (code === undefined) return cause as Error;
   const flag = code === "EACCES" ? network.missingPermission(address) : undefined;
   if (flag !== undefined) {
-    const where = address.port === 0 ? `a free port of ${address.host}` : at;
-    const message = `Cannot serve the admin on ${where}: Deno was not given ${flag}`;
-    return new PermissionError(message, { cause });
+    return new PermissionError(`Cannot serve the admin on ${at}: Deno was not given ${flag}`, { cause });
   }
   if (code === "EADDRINUSE") {
     const message = `Cannot serve the admin on ${at}: the port is taken`;

@@ -34,7 +34,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   409: "Cannot be done now; the message names what to change",
   413: "The body is over the limit",
   415: "The body is not JSON",
-  421: "The Host header is not one of this machine, and there is no token",
+  421: "The Host header is not one of this machine and there is no token, or it cannot be used at all",
   500: "Something unexpected",
   502: "The leader cannot be reached, or answered with an error",
   503: "Cannot be answered now",

@@ -115,12 +115,12 @@ const ACTIONS: Operation[] = [
   post("/v1/pause", {
     summary: "Close the links; the copy goes on to be served, and ages",
     request: object({}),
-    responses: { 200: json("Closed", action("pause", { phase: ref("Phase") })) },
+    responses: { 200: json("Closed", action("pause", { paused: BOOLEAN })) },
   }),
   post("/v1/resume", {
     summary: "Connect again after a pause",
     request: object({}),
-    responses: { 200: json("Connecting", action("resume", { phase: ref("Phase") })) },
+    responses: { 200: json("Connecting", action("resume", { paused: BOOLEAN })) },
   }),
   post("/v1/verify", {
     summary: "Check the CRC of all slots and mend damaged ones by a rescan; progress is in /status",

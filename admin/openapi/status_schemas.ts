@@ -14,7 +14,7 @@ import {
   UNIX_MS,
 } from "./schema.ts";
 
-/** The schemas of /status: FollowerStatus and what it is made of. */
+/** The schemas of /status: FollowerStatus, what it is made of, and what the admin adds. */
 export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
   Phase: oneOf(...PHASES),
   ErrorStatus: object({
@@ -95,5 +95,11 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
     v1Connections: COUNT,
     error: nullable(ref("ErrorStatus")),
     shards: array(ref("ShardStatus")),
+    admin: object({
+      maxStalenessMs: {
+        ...array(NUMBER),
+        description: "By shard: how old it may be before /readyz calls it stale",
+      },
+    }),
   }),
 };

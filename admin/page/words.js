@@ -1,12 +1,6 @@
 /** What a status means, in words. Pure. @module */
 import { formatAgo, formatCount, formatPercent, formatSpan, plural } from "./format.js";
 
-/**
- * An idle leader speaks every 5 s: a copy that is older than twice that is not fresh, in ms. Where only scans keep it
- * so, two of their intervals are allowed, as /readyz does.
- */
-const FRESH_MS = 10_000;
-
 /** Each phase: its word, its tone (a shape and a colour), and what it means. */
 const PHASES = {
   "live": { word: "Live", tone: "good", meaning: "Every change arrives as it is made." },
@@ -67,15 +61,20 @@ function headline(status, nowMs) {
   const { phase, freshAtMs } = status;
   if (["stopped", "diverged", "paused"].includes(phase)) return phaseWords(phase);
   if (freshAtMs === null) return { word: "Never caught up", tone: "busy" };
-  const isFresh = status.shards.every((shard) => isFreshShard(shard, status, nowMs));
-  if (!isFresh) return { word: "Stale", tone: "warn" };
+  if (status.shards.some((shard) => isStale(shard, status.admin, nowMs))) {
+    return { word: "Stale", tone: "warn" };
+  }
+  if (!status.shards.every(isLinked)) return phaseWords(phase);
   return status.complete ? { word: "Fresh", tone: "good" } : { word: "Fresh, incomplete", tone: "warn" };
 }
 
-function isFreshShard({ phase, freshAtMs, catchUpOnly }, { rescanIntervalMs }, nowMs) {
-  const phases = catchUpOnly ? SCANNED : LINKED;
-  const limitMs = catchUpOnly && rescanIntervalMs !== null ? 2 * rescanIntervalMs : FRESH_MS;
-  return phases.includes(phase) && nowMs - freshAtMs <= limitMs;
+/** By the same limits as /readyz. */
+function isStale({ shard, freshAtMs }, { maxStalenessMs }, nowMs) {
+  return freshAtMs === null || nowMs - freshAtMs > maxStalenessMs[shard];
+}
+
+function isLinked({ phase, catchUpOnly }) {
+  return (catchUpOnly ? SCANNED : LINKED).includes(phase);
 }
 
 function detail(status, nowMs) {

@@ -2,10 +2,10 @@
 
 import type { AdminServer, AuditEntry } from "../../admin/mod.ts";
 import { formatAddress } from "../address.ts";
-import { ConnectionError } from "../errors.ts";
+import { ConnectionError, PermissionError } from "../errors.ts";
 import type { Follower } from "../replica/follower.ts";
-import type { Address, Runtime } from "../runtime/runtime.ts";
-import type { AdminValues } from "./admin_flags.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { AdminAddress, AdminValues } from "./admin_flags.ts";
 import type { Log } from "./log.ts";
 import { tokenOf } from "./token.ts";
 
@@ -39,18 +39,16 @@ export interface RunningAdmin {
 export async function startAdmin(follower: Follower, start: AdminStart): Promise<RunningAdmin | undefined> {
   const { runtime: { network }, log, values: { admin } } = start;
   if (admin === undefined || admin === "off") return undefined;
-  if (admin.isAsked) return await serve(follower, { ...start, address: admin, isWanted: true });
+  if (admin.isAsked) return await serve(follower, { ...start, address: admin });
   const flag = network.missingPermission(admin);
   if (flag !== undefined) {
     warn(`Cannot serve the admin at ${formatAddress(admin)}: Deno was not given ${flag}`, log);
     return undefined;
   }
-  // To try a port that is not allowed would ask whoever sits at the terminal, and wait.
-  const isWanted = network.missingPermission({ ...admin, port: 0 }) !== undefined;
   try {
-    return await serve(follower, { ...start, address: admin, isWanted });
+    return await serve(follower, { ...start, address: admin });
   } catch (error) {
-    if (!(error instanceof ConnectionError)) throw error;
+    if (!(error instanceof ConnectionError || error instanceof PermissionError)) throw error;
     warn(error.message, log);
     return undefined;
   }
@@ -62,10 +60,12 @@ function warn(message: string, log: Log): void {
 
 async function serve(
   follower: Follower,
-  { values, runtime, log, address, isWanted }: AdminStart & { address: Address; isWanted: boolean },
+  { values, runtime, log, address }: AdminStart & { address: AdminAddress },
 ): Promise<RunningAdmin> {
   const { createAdmin, serveAdmin } = await import("../../admin/mod.ts");
   const token = tokenOf(values);
+  const warning = values["admin-token-file"]?.warning;
+  if (warning !== undefined) log("warning", warning);
   const ending = new AbortController();
   const app = createAdmin(follower, {
     token,
@@ -76,8 +76,8 @@ async function serve(
     audit: (entry) => logAudit(entry, log),
     signal: ending.signal,
   });
-  const { host, port } = address;
-  const options = { address: { host, port }, isWanted, hasToken: token !== undefined, runtime };
+  const { host, port, isAsked } = address;
+  const options = { address: { host, port }, isWanted: isAsked, hasToken: token !== undefined, runtime };
   const server = await serveAdmin(app, options);
   return { url: server.url, close: () => close(server, ending) };
 }

@@ -4,6 +4,7 @@ import { asError } from "../error_code.ts";
 import { ConnectionError, SlotcaskError, UsageError } from "../errors.ts";
 import type { FollowerStatus } from "../replica/status.ts";
 import { oneLine } from "./one_line.ts";
+import { isFollowerStatus } from "./status_shape.ts";
 
 /** How long an answer may take, in ms: a retarget waits for the other leader's first word. */
 const PATIENCE_MS = { status: 10_000, action: 90_000 };
@@ -35,19 +36,25 @@ export class AdminClient {
 
   /** The follower's status. Rejects with ConnectionError, or with what the admin refused. */
   async status(): Promise<FollowerStatus> {
-    return await this.#ask("status", { patienceMs: PATIENCE_MS.status }) as FollowerStatus;
+    const { status, answer } = await this.#ask("status", { patienceMs: PATIENCE_MS.status });
+    if (isFollowerStatus(answer)) return answer;
+    throw this.#foreign(status);
   }
 
   /** Asks for an action; answers what the admin says of it. Rejects as {@link status} does. */
   async act(action: string, parameters: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
-    const answer = await this.#ask(`v1/${action}`, { patienceMs: PATIENCE_MS.action, parameters });
-    return answer as Record<string, unknown>;
+    const { status, answer } = await this.#ask(`v1/${action}`, {
+      patienceMs: PATIENCE_MS.action,
+      parameters,
+    });
+    if (answer.action === action) return answer;
+    throw this.#foreign(status);
   }
 
   async #ask(
     path: string,
     { patienceMs, parameters }: { patienceMs: number; parameters?: Record<string, unknown> },
-  ): Promise<unknown> {
+  ): Promise<{ status: number; answer: Record<string, unknown> }> {
     const headers: Record<string, string> = { accept: "application/json" };
     if (this.#token !== undefined) headers.authorization = `Bearer ${this.#token}`;
     if (parameters !== undefined) headers["content-type"] = "application/json";
@@ -59,7 +66,7 @@ export class AdminClient {
       signal: AbortSignal.any([this.#signal, AbortSignal.timeout(patienceMs)]),
     });
     const answer = parseObject(text);
-    if (status >= 200 && status < 300 && answer !== undefined) return answer;
+    if (status >= 200 && status < 300 && answer !== undefined) return { status, answer };
     throw this.#refusal(status, answer);
   }
 
@@ -78,22 +85,24 @@ export class AdminClient {
       const message = `Cannot reach the admin at ${this.url}: Deno was not given --allow-net=${host}`;
       return new SlotcaskError(message, "stop", { cause: error });
     }
-    const why = error.name === "TimeoutError" ? "it does not answer" : oneLine(error.message);
+    const why = error.name === "TimeoutError" ? "it does not answer" : oneLine(reasonOf(error));
     return new ConnectionError(`Cannot reach the admin at ${this.url}: ${why}`, { cause: error });
   }
 
   #refusal(status: number, answer: Record<string, unknown> | undefined): SlotcaskError {
     const { code, message } = (answer?.error ?? {}) as { code?: unknown; message?: unknown };
-    if (typeof message !== "string") {
-      return new ConnectionError(
-        `Cannot use the answer of ${this.url} (status ${status}): it is no admin of Slotcask`,
-      );
-    }
+    if (typeof message !== "string") return this.#foreign(status);
     const hint = status === 401 ? "; see --admin-token-file" : "";
     if (status === 400) return new UsageError(`${message} (${code})`);
     return new ConnectionError(`${message} (${code}, status ${status}${hint})`, {
       remedy: REFUSALS.includes(status) ? "stop" : "reconnect",
     });
+  }
+
+  #foreign(status: number): ConnectionError {
+    return new ConnectionError(
+      `Cannot use the answer of ${this.url} (status ${status}): it is no admin of Slotcask`,
+    );
   }
 }
 
@@ -102,10 +111,15 @@ function rootOf(error: Error): Error {
   return error.cause instanceof Error ? rootOf(error.cause) : error;
 }
 
+/** Bun (1.4.5) adds advice for who calls `fetch`, not for who reads the message. */
+function reasonOf({ message }: Error): string {
+  return message.replace(/\.? *For more information, pass `verbose: true`.*$/s, "");
+}
+
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : undefined;
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -52,15 +52,19 @@ export const ADMIN_FOLLOW_USAGE =
   `  --allow-actions               allow rescan, pause etc. without a token, on loopback only
   --metrics-public              /metrics needs no token
   --max-staleness DURATION      /readyz says no beyond this age: 6s or more, since an idle leader speaks
-                                every 5 s (30s; where only scans keep it fresh, 2 x --rescan)
+                                every 5 s (30s; where only scans keep it fresh, 2 x --rescan x shards)
   --backup-dir DIR              where backups go; without it there are none
 `;
 
-/** Problems between admin flags: two tokens, or an address beyond this machine without one. */
-export function adminProblems(values: AdminValues): string[] {
+/**
+ * Problems between admin flags: two tokens, or an address beyond this machine without one. None is missing where
+ * `isPartial` says that some values are not known.
+ */
+export function adminProblems(values: AdminValues, isPartial = false): string[] {
   const { admin } = values;
   const problems = tokenProblems(values);
-  if (admin !== undefined && admin !== "off" && tokenOf(values) === undefined && !isLoopback(admin.host)) {
+  if (isPartial || admin === undefined || admin === "off" || tokenOf(values) !== undefined) return problems;
+  if (!isLoopback(admin.host)) {
     problems.push(
       `Cannot serve the admin at ${formatAddress(admin)} without a token: give --admin-token-file or ` +
         "SLOTCASK_ADMIN_TOKEN, or one of 127.0.0.1, [::1] and localhost, which only this machine reaches",

@@ -17,6 +17,8 @@ export interface Flag<T> {
   readNumber?(value: number): T | undefined;
   /** Whether the value stays out of every message. */
   readonly secret?: true;
+  /** Another flag that says the same: where that comes from a source that beats this one's, this one is not given. */
+  readonly alternative?: string;
   /** Answers the value of a flag that is given nowhere. */
   readonly fallback?: () => T;
 }
@@ -28,7 +30,8 @@ export type Flags = Record<string, Flag<unknown>>;
 export type FlagValues<F extends Flags> = { [Name in keyof F]: F[Name] extends Flag<infer T> ? T : never };
 
 /** Where a value comes from; each beats those before it. */
-type Source = "default" | "file" | "environment" | "flag";
+const SOURCES = ["default", "file", "environment", "flag"] as const;
+type Source = typeof SOURCES[number];
 
 /** What a command takes. */
 export interface ArgumentSpec<F extends Flags> {
@@ -56,6 +59,8 @@ export interface Given<F extends Flags> {
   flags: Partial<FlagValues<F>>;
   /** As many as there are. */
   positionals: string[];
+  /** Whether the config file could not be read: it may hold what is missing. */
+  isPartial: boolean;
 }
 
 /**
@@ -71,12 +76,13 @@ export function parseFlags<F extends Flags>(
   const problems: string[] = [];
   const { given, positionals } = readTokens(args, spec.flags, problems);
   const config = readConfig(spec, { given, context, problems });
-  const inputs: Inputs = { given, context, config, problems };
+  const isPartial = config === "unreadable";
+  const inputs: Inputs = { given, context, config: isPartial ? undefined : config, problems };
   const flags: Record<string, unknown> = {};
   for (const [name, flag] of Object.entries(spec.flags)) flags[name] = flagValue(name, flag, inputs);
   const all = withConfigured(positionals, spec.positionals, inputs);
-  checkPositionals(all, spec.positionals, problems);
-  problems.push(...spec.check?.({ flags, positionals: all } as Given<F>) ?? []);
+  if (!isPartial || all.length > spec.positionals.length) checkPositionals(all, spec.positionals, problems);
+  problems.push(...spec.check?.({ flags, positionals: all, isPartial } as Given<F>) ?? []);
   if (problems.length > 0) throw new UsageError(problems.join("; "));
   return { flags: flags as FlagValues<F>, positionals: all };
 }
@@ -105,7 +111,7 @@ interface Inputs {
 function readConfig<F extends Flags>(
   { flags, positionals, config }: ArgumentSpec<F>,
   { given, context, problems }: Omit<Inputs, "config">,
-): ConfigFields | undefined {
+): ConfigFields | "unreadable" | undefined {
   const path = given.get("config") ?? (context.env(variableOf("config")) || undefined);
   if (config === undefined || !path) return undefined;
   try {
@@ -115,7 +121,7 @@ function readConfig<F extends Flags>(
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     problems.push(error.message);
-    return undefined;
+    return "unreadable";
   }
 }
 
@@ -146,9 +152,15 @@ function sourceOf(name: string, { given, context, config }: Inputs): Source {
   return config?.has(name) ? "file" : "default";
 }
 
+/** Whether a flag's alternative comes from a source that beats the flag's own. */
+function isBeaten({ alternative }: Flag<unknown>, source: Source, inputs: Inputs): boolean {
+  if (alternative === undefined) return false;
+  return SOURCES.indexOf(sourceOf(alternative, inputs)) > SOURCES.indexOf(source);
+}
+
 function flagValue(name: string, flag: Flag<unknown>, inputs: Inputs): unknown {
   const source = sourceOf(name, inputs);
-  if (source === "default") return fallbackOf(name, flag, inputs.problems);
+  if (source === "default" || isBeaten(flag, source, inputs)) return fallbackOf(name, flag, inputs.problems);
   try {
     return source === "file"
       ? inputs.config!.value(name, flag, inputs.problems)

@@ -93,7 +93,7 @@ function parametersOf({ shard }: FlagValues<CtlFlags>, leader: string | undefine
 
 /** Problems of the action, and of flags that another one has. */
 function problemsOf({ flags, positionals: [action, leader] }: Given<CtlFlags>): string[] {
-  if (action === undefined) return [`Allowed as ACTION are ${ACTIONS.join(", ")}`];
+  if (action === undefined) return [`allowed as ACTION are ${ACTIONS.join(", ")}`];
   if (!(ACTIONS as readonly string[]).includes(action)) {
     return [`Cannot use the action "${action}": allowed are ${ACTIONS.join(", ")}`];
   }

@@ -35,7 +35,8 @@ LEADER is host:port, [v6]:port, :port (this machine) or armdb://host:port.
   --sync none|DURATION|batch    when data is made durable (50ms)
   --protocol auto|1|2           the protocol version (auto)
   --nudge DURATION|off          idle time after which a leader of protocol 2 is nudged (2ms)
-  --rescan DURATION|off         time between scans where only they keep the copy fresh (60s)
+  --rescan DURATION|off         where only scans keep the copy fresh: from one to the next, each shard having
+                                its turn, so that a shard is scanned every --rescan x shards (60s)
   --on-divergence guard|accept|hold
                                 what to do where the leader contradicts the copy (guard)
   --divergence-limit PERCENT    how much of it guard accepts (10%)
@@ -94,7 +95,7 @@ export function parseFollow(args: string[], context: CliContext): Arguments<Foll
     flags: followFlags(files),
     positionals: ["LEADER"],
     config: (path) => readConfigFile(files, path),
-    check: (given) => [...leaderProblems(given), ...adminProblems(given.flags)],
+    check: (given) => [...leaderProblems(given), ...adminProblems(given.flags, given.isPartial)],
   };
   return parseFlags(args, spec, context);
 }

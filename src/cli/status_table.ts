@@ -44,7 +44,8 @@ function factsOf({ status, rates, nowMs }: View): [string, string][] {
   const perSecond = rates.add(EVENTS, events, nowMs);
   const { leader, protocol, dir, shape, verify, backup } = status;
   const facts: [string, string][] = [
-    ["state", STATES[status.phase]],
+    // A follower of another version may know another phase.
+    ["state", STATES[status.phase] ?? status.phase],
     ["fresh", ageText(status.freshAtMs, nowMs)],
     ["keys", `${formatCount(status.keys)}, ${completeText(status)}`],
     ["rate", `${formatCount(perSecond)} events/s`],

@@ -9,16 +9,23 @@ import type { Flag } from "./args.ts";
 const TOKEN = /^[\x21-\x7e]+$/;
 const ALLOWED = "printable ASCII without spaces";
 
-/** The flags of a token; the value of both is the token. SLOTCASK_ADMIN_TOKEN is the variable of the first. */
+/** A token that was read from a file. */
+export interface TokenFile {
+  token: string;
+  /** What should be known of the file; undefined where all is well. */
+  warning?: string;
+}
+
+/** The flags of a token. SLOTCASK_ADMIN_TOKEN is the variable of the first. */
 export interface TokenFlags extends Record<string, Flag<unknown>> {
   "admin-token": Flag<string | undefined>;
-  "admin-token-file": Flag<string | undefined>;
+  "admin-token-file": Flag<TokenFile | undefined>;
 }
 
 /** What they were given. */
 export interface TokenValues {
   "admin-token"?: string;
-  "admin-token-file"?: string;
+  "admin-token-file"?: TokenFile;
 }
 
 /** The flags of a token. */
@@ -29,36 +36,50 @@ export function tokenFlags(files: Files): TokenFlags {
       kind: "value",
       allowed: ALLOWED,
       secret: true,
+      alternative: "admin-token-file",
       read: (text) => TOKEN.test(text) ? text : undefined,
       fallback: none,
     },
     "admin-token-file": {
       kind: "value",
       allowed: "a path",
+      alternative: "admin-token",
       read: (path) => path === "" ? undefined : readTokenFile(path, files),
       fallback: none,
     },
   };
 }
 
-/** The problem of a token that is given twice; none where it is not. */
+/** The problem of a token that one source gives twice: of two sources, one beats the other. */
 export function tokenProblems(values: TokenValues): string[] {
   if (values["admin-token"] === undefined || values["admin-token-file"] === undefined) return [];
   return [
-    "Cannot use both admin-token and admin-token-file: give one of them, be it as a flag, a variable or a field",
+    "Cannot use both admin-token and admin-token-file: give one of them (flags beat variables, which beat the " +
+    "config file)",
   ];
 }
 
 /** The token; undefined where there is none. */
 export function tokenOf(values: TokenValues): string | undefined {
-  return values["admin-token"] ?? values["admin-token-file"];
+  return values["admin-token"] ?? values["admin-token-file"]?.token;
 }
 
-function readTokenFile(path: string, files: Files): string {
+function readTokenFile(path: string, files: Files): TokenFile {
   const token = new TextDecoder().decode(readFile(path, files)).replace(/\r?\n$/, "");
   if (token === "") throw new UsageError(`Cannot use the token file ${path}: it is empty`);
-  if (TOKEN.test(token)) return token;
+  if (TOKEN.test(token)) return { token, warning: sharedWarning(path, files) };
   throw new UsageError(`Cannot use the token file ${path}: allowed is one line of ${ALLOWED}`);
+}
+
+/** Where containers and services find their secrets, whose permissions are not the user's to change. */
+const MOUNTED = /^(\/var)?\/run\//;
+
+function sharedWarning(path: string, files: Files): string | undefined {
+  const mode = MOUNTED.test(path) ? 0 : files.permissions?.(path) ?? 0;
+  if ((mode & 0o077) === 0) return undefined;
+  return `The token file ${path} is open to others than its owner (mode ${
+    mode.toString(8)
+  }): chmod 600 ends that`;
 }
 
 function readFile(path: string, files: Files): Uint8Array {

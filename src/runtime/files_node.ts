@@ -73,6 +73,10 @@ const paths = {
     // Not a Buffer: its slice() shares the bytes, where a Uint8Array's copies them.
     return read && new Uint8Array(read.buffer, read.byteOffset, read.byteLength);
   },
+  permissions: (path: string): number | undefined => {
+    const stats = unlessMissing(() => fs.statSync(path));
+    return stats && stats.mode & 0o777;
+  },
   // Not existsSync: it says "no" to a path that may not be looked at, and a directory would be made afresh.
   exists: (path: string): boolean => unlessMissing(() => fs.statSync(path)) !== undefined,
   list: (path: string): string[] | undefined => unlessMissing(() => fs.readdirSync(path)),

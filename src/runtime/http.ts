@@ -7,13 +7,26 @@ export async function answer(handler: HttpHandler, request: Request, env: unknow
   try {
     return await handler(request, env);
   } catch {
-    return new Response("Internal Server Error\n", { status: 500 });
+    return refusal(500, "internal", { message: "Cannot answer: something unexpected happened" });
   }
 }
 
 /** Answers a request that comes while the server ends, and ends its connection. */
 export function stopping(): Response {
-  return new Response("The server is stopping\n", { status: 503, headers: { connection: "close" } });
+  const headers = { connection: "close" };
+  return refusal(503, "stopping", { message: "Cannot answer: the server is stopping", headers });
+}
+
+/** An error in the form that the admin's own have. */
+function refusal(
+  status: number,
+  code: string,
+  { message, headers = {} }: { message: string; headers?: Record<string, string> },
+): Response {
+  return Response.json({ error: { code, message } }, {
+    status,
+    headers: { "cache-control": "no-store", "x-content-type-options": "nosniff", ...headers },
+  });
 }
 
 /** Waits for a promise, but no longer than so many ms. */

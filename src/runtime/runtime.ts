@@ -32,6 +32,8 @@ export interface Files {
   syncDirectoryAsync(path: string): Promise<void>;
   /** The whole file, or undefined where there is none. */
   readFile(path: string): Uint8Array | undefined;
+  /** Who may do what with a file, as chmod has it; undefined where there is none. Files in memory have no such thing. */
+  permissions?(path: string): number | undefined;
   /** Whether the path exists (file or directory). */
   exists(path: string): boolean;
   /** Names in a directory, or undefined where there is none. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { createAdmin } from "../../admin/app.ts";
+import type { AuditEntry } from "../../admin/options.ts";
 import { FakeFollower } from "./fake_follower.ts";
 import { validated } from "./validated.ts";
 
@@ -75,6 +76,22 @@ describe("with a token", () => {
     for (const token of [TOKEN.slice(1), TOKEN + "x", "", TOKEN.toUpperCase()]) {
       expect((await validated(app, "/status", bearer(token))).status).toBe(401);
     }
+  });
+
+  test("no answer and no audit repeats it", async () => {
+    const entries: AuditEntry[] = [];
+    const app = createAdmin(new FakeFollower(), { token: TOKEN, audit: (entry) => entries.push(entry) });
+    const known = ["/", "/healthz", "/readyz", ...CLOSED.filter((path) => path !== "/v1/watch")];
+    for (const path of [...known, "/nothing", "/v1/keys/xyz", "/v1/keys?limit=x", "/v1/slots/9"]) {
+      const { body, headers } = await validated(app, path, bearer(TOKEN));
+      expect(JSON.stringify([body, [...headers]])).not.toContain(TOKEN);
+    }
+    for (const action of ["pause", "backup", "rescan", "retarget"]) {
+      const { body } = await validated(app, `/v1/${action}`, { ...bearer(TOKEN), method: "POST" });
+      expect(JSON.stringify(body)).not.toContain(TOKEN);
+    }
+    expect(entries).toHaveLength(5);
+    expect(JSON.stringify(entries)).not.toContain(TOKEN);
   });
 
   test("metrics may be opened, and nothing else with them", async () => {

@@ -49,8 +49,8 @@ function started(options: AdminOptions = {}): {
 
 describe("an action that is done at once", () => {
   test.each<[string, unknown, unknown[], Record<string, unknown>]>([
-    ["pause", undefined, ["pause"], { phase: "live" }],
-    ["resume", {}, ["resume"], { phase: "live" }],
+    ["pause", undefined, ["pause"], { paused: true }],
+    ["resume", {}, ["resume"], { paused: false }],
     ["retarget", { leader: "other:9100" }, ["retarget", "other:9100"], { leader: "leader:9100" }],
   ])("%s", async (action, body, call, answer) => {
     const { follower, entries, post } = started();

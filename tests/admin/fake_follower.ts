@@ -99,10 +99,12 @@ export class FakeFollower implements AdminFollower {
   }
 
   pause(): Promise<void> {
+    this.current = { ...this.current, paused: true };
     return this.#act(["pause"]) as Promise<void>;
   }
 
   resume(): void {
+    this.current = { ...this.current, paused: false };
     this.calls.push(["resume"]);
   }
 

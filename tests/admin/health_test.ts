@@ -45,6 +45,18 @@ describe("/status", () => {
     const follower = new FakeFollower();
     const { status, body } = await validated(createAdmin(follower), "/status");
     expect(status).toBe(200);
-    expect(body).toEqual(JSON.parse(JSON.stringify(follower.current)));
+    const { admin, ...rest } = body;
+    expect(rest).toEqual(JSON.parse(JSON.stringify(follower.current)));
+    expect(admin).toEqual({ maxStalenessMs: [30_000] });
+  });
+
+  test("says how old each shard may be, as /readyz does", async () => {
+    const follower = new FakeFollower();
+    const shards = [liveShard(), liveShard({ shard: 1, catchUpOnly: true })];
+    follower.current = liveStatus({ shards, rescanIntervalMs: 120_000 });
+    const limits = async (maxStalenessMs?: number) =>
+      (await validated(createAdmin(follower, { maxStalenessMs }), "/status")).body.admin;
+    expect(await limits()).toEqual({ maxStalenessMs: [30_000, 240_000] });
+    expect(await limits(6000)).toEqual({ maxStalenessMs: [6000, 6000] });
   });
 });

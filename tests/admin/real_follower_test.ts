@@ -136,13 +136,17 @@ describe("actions on a real follower", () => {
     await using stage = await Stage.start();
     expect(await stage.post("pause")).toMatchObject({
       status: 200,
-      body: { action: "pause", phase: "paused" },
+      body: { action: "pause", paused: true },
     });
+    expect((await stage.status()).phase).toBe("paused");
     expect(await stage.isReady()).toBe(false);
     expect((await stage.post("rescan")).status).toBe(409);
     expect((await stage.post("retarget", { leader: stage.leader.address })).status).toBe(409);
+    // What could not be done in any state is told as such.
+    expect((await stage.post("rescan", { shard: 99 })).status).toBe(400);
+    expect((await stage.post("retarget", { leader: "nope" })).status).toBe(400);
     expect((await stage.post("pause")).status).toBe(200);
-    expect((await stage.post("resume")).status).toBe(200);
+    expect((await stage.post("resume")).body).toEqual({ action: "resume", paused: false });
     await until(() => stage.isReady(), 4000);
   });
 
@@ -201,5 +205,8 @@ describe("actions on a real follower", () => {
 test("a follower is what the admin needs, and its status is what the document says", async () => {
   await using stage = await Stage.start();
   const follower: AdminFollower = stage.followed.follower;
-  checkSchema("Status", JSON.parse(JSON.stringify(follower.status())));
+  const admin = { maxStalenessMs: [30_000, 30_000] };
+  checkSchema("Status", JSON.parse(JSON.stringify({ ...follower.status(), admin })));
+  // As `follow --help` says: 60 s times the shards.
+  expect(follower.status().rescanIntervalMs).toBe(120_000);
 });

@@ -105,7 +105,8 @@ describe("serveAdmin", () => {
     const error = await rejection(serve({ runtime, isWanted: false, address }));
     expect(error).toBeInstanceOf(PermissionError);
     expect(error.message).toBe(
-      "Cannot serve the admin on a free port of 127.0.0.1: Deno was not given --allow-net=127.0.0.1:0",
+      "Cannot serve the admin on 127.0.0.1:9464: the port is taken, and Deno was not given " +
+        "--allow-net=127.0.0.1:0 for a free one",
     );
     expect(asked.map(({ port }) => port)).toEqual([9464]);
   });

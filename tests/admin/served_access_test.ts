@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
+import process from "node:process";
+import { Hono } from "hono";
 
 import { createAdmin } from "../../admin/app.ts";
 import type { AdminOptions, AuditEntry } from "../../admin/options.ts";
-import { type AdminServer, serveAdmin } from "../../admin/serve.ts";
+import { type AdminServer, type Fetching, serveAdmin } from "../../admin/serve.ts";
 import { FakeFollower } from "./fake_follower.ts";
 import { validated } from "./validated.ts";
 
@@ -20,13 +22,29 @@ function raw(server: AdminServer, lines: string[], body = ""): Promise<string> {
   return promise;
 }
 
-function serve(options: AdminOptions): Promise<AdminServer> {
+function serve(options: AdminOptions, mount = (admin: Hono): Fetching => admin): Promise<AdminServer> {
   const admin = createAdmin(new FakeFollower(), options);
-  return serveAdmin(admin, {
+  return serveAdmin(mount(admin), {
     address: { host: "127.0.0.1", port: 0 },
     isWanted: true,
     hasToken: options.token !== undefined,
   });
+}
+
+/** HTTP/1.0 without a Host, an empty one, and such as none can be: Bun then gives a URL without origin. */
+const HOSTLESS: string[][] = [
+  ["HTTP/1.0"],
+  ["HTTP/1.1", "Host:"],
+  ["HTTP/1.1", "Host: a b"],
+  ["HTTP/1.1", "Host: a@b"],
+  ["HTTP/1.1", "Host: #"],
+];
+
+/** The JSON of an answer, behind its status. */
+function readRaw(answer: string): [number, Record<string, unknown>] {
+  const [head, body] = answer.split("\r\n\r\n");
+  const json = /^content-type: application\/json/im.test(head) ? JSON.parse(body) : { notJson: body };
+  return [Number(head.split(" ")[1]), json];
 }
 
 describe("over the runtime's own server", () => {
@@ -72,4 +90,57 @@ describe("over the runtime's own server", () => {
     expect((await validated({ request }, "/v1/resume", { method: "POST" })).status).toBe(200);
     expect(entries[0].peer).toMatch(/^127\.0\.0\.1:\d+$/);
   });
+});
+
+describe("without a Host that can be used", () => {
+  test.each(HOSTLESS)("a path is read as it stands, with a token: %s %s", async (version, ...headers) => {
+    await using server = await serve({ token: "t" });
+    const ask = async (path: string, ...more: string[]) =>
+      readRaw(await raw(server, [`GET ${path} ${version}`, ...headers, ...more]));
+    expect(await ask("/readyz")).toEqual([200, { status: "ready" }]);
+    expect(await ask("/healthz?a=/status")).toEqual([200, { status: "up" }]);
+    for (const path of ["/status", "/status?a", "//", "/status/readyz", "/v1/keys?prefix=00"]) {
+      expect([path, await ask(path)]).toEqual([path, [
+        401,
+        { error: expect.objectContaining({ code: "token-missing" }) },
+      ]]);
+    }
+    expect(await ask("/status", "Authorization: Bearer t")).toEqual([
+      200,
+      expect.objectContaining({ leader: new FakeFollower().leader }),
+    ]);
+    const posted = await raw(server, [
+      `POST /v1/pause ${version}`,
+      ...headers,
+      "Origin: http://evil.example",
+    ]);
+    expect(readRaw(posted)[0]).toBe(401);
+  });
+
+  test.each(HOSTLESS)(
+    "it is no name of this machine, without a token: %s %s",
+    async (version, ...headers) => {
+      await using server = await serve({ allowActions: true });
+      // A Host that is not there Deno takes for localhost, and no browser leaves it out.
+      const isLocal = headers.length === 0 && process.versions.deno !== undefined;
+      for (const path of ["/readyz", "/status", "/"]) {
+        const [status, body] = readRaw(await raw(server, [`GET ${path} ${version}`, ...headers]));
+        expect([path, status]).toEqual([path, isLocal ? 200 : 421]);
+        if (!isLocal) expect(body).toMatchObject({ error: { code: "foreign-host" } });
+      }
+    },
+  );
+
+  test.each(HOSTLESS)(
+    "an app that mounts it gives no page for another path: %s %s",
+    async (version, ...headers) => {
+      await using server = await serve({ token: "t" }, (admin) => new Hono().route("/", admin));
+      for (const path of ["/status", "/readyz", "/v1/keys"]) {
+        const [status, body] = readRaw(await raw(server, [`GET ${path} ${version}`, ...headers]));
+        expect([path, body.notJson]).toEqual([path, undefined]);
+        expect([200, 401, 421]).toContain(status);
+        if (status === 200) expect(path).toBe("/readyz");
+      }
+    },
+  );
 });

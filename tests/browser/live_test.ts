@@ -46,12 +46,13 @@ describe.skipIf(!canPlay)("the page while a real leader writes", () => {
     await opened.shows("#state", "Fresh");
     scene.proxy.refuses = true;
     scene.proxy.cut();
-    await opened.shows("#state", "Stale");
+    // Not stale before /readyz says so.
+    await opened.shows("#state", "Reconnecting");
     await opened.shows("#detail", /Proven current .* ago\. The link is lost and is tried again\./);
     await opened.shows("#errors", /Shards 0-1, first seen .* ago.*The follower mends this by itself\./s);
     await opened.shows("#shards", "Reconnecting");
-    await opened.shows("#announcer", "State: Stale");
-    expect(await opened.page.title()).toMatch(/^Stale · /);
+    await opened.shows("#announcer", "State: Reconnecting");
+    expect(await opened.page.title()).toMatch(/^Reconnecting · /);
     scene.proxy.refuses = false;
     await opened.shows("#state", "Fresh");
     await opened.shows("#errors", /^$/);

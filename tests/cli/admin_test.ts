@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import process from "node:process";
 import { adminUrl, ask, Following } from "./following.ts";
@@ -85,7 +85,7 @@ describe("follow --admin", () => {
 
   test("asks for the token of a file, and no line repeats it", async () => {
     const file = leading.path("token");
-    writeFileSync(file, `${TOKEN}\n`);
+    writeFileSync(file, `${TOKEN}\n`, { mode: 0o600 });
     await using program = follow("--admin", ":0", "--admin-token-file", file);
     const url = await adminUrl(program);
     expect((await ask(`${url}status`)).status).toBe(401);
@@ -96,6 +96,19 @@ describe("follow --admin", () => {
     const { code, out, err } = await program.ended;
     expect(code).toBe(0);
     expect(out + err).not.toContain(TOKEN);
+    expect(out).not.toContain("warning");
+  }, LIMIT_MS);
+
+  test("warns once of a token file that others may read", async () => {
+    const file = leading.path("open-token");
+    writeFileSync(file, `${TOKEN}\n`);
+    chmodSync(file, 0o640);
+    const flags = ["--admin", ":0", "--admin-token-file", file, "--until-caught-up"];
+    const { code, out } = await follow(...flags).ended;
+    expect(code).toBe(0);
+    expect(out.match(/warning .*/g)).toEqual([
+      `warning The token file ${file} is open to others than its owner (mode 640): chmod 600 ends that`,
+    ]);
   }, LIMIT_MS);
 
   test("takes the token of its variable, and opens /metrics if told so", async () => {
@@ -162,11 +175,43 @@ describe.skipIf(process.versions.deno === undefined)("Deno without --allow-net f
       const { code, out, err } = await withFewPermissions(["--until-caught-up"], ["127.0.0.1:9464"]).ended;
       expect({ code, err }).toEqual({ code: 0, err: "" });
       expect(out.match(/warning .*/g)).toEqual([
-        expect.stringContaining("127.0.0.1:9464: the port is taken;"),
+        expect.stringContaining(
+          "127.0.0.1:9464: the port is taken, and Deno was not given --allow-net=127.0.0.1:0 for a free one;",
+        ),
       ]);
     } finally {
       await release(held);
     }
+  }, LIMIT_MS);
+
+  test("takes a free port where it is allowed one", async () => {
+    const held = await hold(9464);
+    try {
+      const net = ["127.0.0.1:9464", "127.0.0.1:0"];
+      const { code, out, err } = await withFewPermissions(["--until-caught-up"], net).ended;
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toMatch(/admin: http:\/\/127\.0\.0\.1:\d+\/$/m);
+      expect(out).not.toContain("warning");
+    } finally {
+      await release(held);
+    }
+  }, LIMIT_MS);
+
+  test("refuses to go over to a leader that it may not reach, and names the flag", async () => {
+    await using program = withFewPermissions(["--allow-actions"], ["127.0.0.1:9464", "127.0.0.1:0"]);
+    const url = await adminUrl(program);
+    const response = await fetch(`${url}v1/retarget`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "connection": "close" },
+      body: '{"leader":"127.0.0.1:9"}',
+    });
+    expect([response.status, await response.json()]).toEqual([409, {
+      error: {
+        code: "permission",
+        message: "Cannot retarget to 127.0.0.1:9: Deno was not given --allow-net=127.0.0.1:9",
+      },
+    }]);
+    expect(JSON.parse((await ask(`${url}status`)).text).leader).toBe(leading.address);
   }, LIMIT_MS);
 
   test("is refused where the address was asked for", async () => {

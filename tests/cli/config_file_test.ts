@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { CliContext } from "../../src/cli/command.ts";
 import { readConfigFile } from "../../src/cli/config_file.ts";
 import { followFlags, parseFollow } from "../../src/cli/follow_flags.ts";
+import { tokenOf } from "../../src/cli/token.ts";
 import { UsageError } from "../../src/errors.ts";
 import type { Files, Runtime } from "../../src/runtime/runtime.ts";
 import { ROOT } from "../harness/runtimes.ts";
@@ -85,9 +86,9 @@ describe("follow --config", () => {
 
   test("reports the problems of flags, environment, file and between them together", () => {
     const problem = problemOf({
-      args: ["--nudge", "2", "--admin-token", TOKEN],
+      args: ["--nudge", "2", "--admin-token", TOKEN, "--admin-token-file", "t"],
       env: { SLOTCASK_TIMEOUT: "soon" },
-      config: { "leader": "nowhere", "dir": 5, "sink": 1, "until-caught-up": "yes", "admin-token-file": "t" },
+      config: { "leader": "nowhere", "dir": 5, "sink": 1, "until-caught-up": "yes" },
       texts: { t: TOKEN },
     });
     expect(problem.split("; ").map((part) => part.replace(/ allowed is .*/, ""))).toEqual([
@@ -102,6 +103,33 @@ describe("follow --config", () => {
       expect.stringMatching(/^Cannot use both admin-token and admin-token-file/),
     ]);
     expect(problem).not.toContain(TOKEN);
+  });
+
+  const FLAG = ["--admin-token", "flag"], FLAG_FILE = ["--admin-token-file", "f"];
+  const VARIABLE = { SLOTCASK_ADMIN_TOKEN: "variable" }, VARIABLE_FILE = { SLOTCASK_ADMIN_TOKEN_FILE: "v" };
+  const FIELD = { "leader": ":9", "admin-token": "field" },
+    FIELD_FILE = { "leader": ":9", "admin-token-file": "c" };
+  test.each<[Start, string]>([
+    [{ args: FLAG_FILE, env: VARIABLE, config: FIELD }, "flag-file"],
+    [{ args: FLAG, env: VARIABLE_FILE, config: FIELD_FILE }, "flag"],
+    [{ env: VARIABLE, config: FIELD_FILE }, "variable"],
+    [{ env: VARIABLE_FILE, config: FIELD }, "variable-file"],
+    [{ env: { SLOTCASK_ADMIN_TOKEN: "" }, config: FIELD_FILE }, "field-file"],
+    [{ args: FLAG, env: { SLOTCASK_ADMIN_TOKEN_FILE: "there is none" }, config: FIELD }, "flag"],
+  ])("of two tokens the higher source wins: %j", (start, token) => {
+    const texts = { f: "flag-file", v: "variable-file", c: "field-file" };
+    expect(tokenOf(parse({ config: { leader: ":9" }, ...start, texts }).flags)).toBe(token);
+  });
+
+  test.each<[Start]>([
+    [{ args: [...FLAG, ...FLAG_FILE], env: VARIABLE }],
+    [{ env: { ...VARIABLE, ...VARIABLE_FILE }, config: FIELD }],
+    [{ config: { ...FIELD, ...FIELD_FILE } }],
+  ])("two tokens from one source are refused: %j", (start) => {
+    const texts = { f: "flag-file", v: "variable-file", c: "field-file" };
+    expect(problemOf({ config: { leader: ":9" }, ...start, texts })).toContain(
+      "Cannot use both admin-token and admin-token-file: give one of them",
+    );
   });
 
   test.each<[Start, string]>([
@@ -143,6 +171,24 @@ describe("follow --config", () => {
     ],
   ])("refuses %j", (start, message) => {
     expect(problemOf(start)).toContain(message);
+  });
+
+  test.each<[Start]>([
+    [{ texts: { "c.json": "{" } }],
+    [{ texts: { "c.json": "[]" } }],
+    [{ args: ["--config", "none.json"] }],
+    [{ args: ["--config", "none.json", "--admin", "0.0.0.0:1"] }],
+  ])("calls nothing missing that a file may hold which cannot be read: %j", (start) => {
+    expect(problemOf(start)).toMatch(/^Cannot (use|read) the config file [^;]+$/);
+  });
+
+  test("reports other problems beside a file that cannot be read", () => {
+    expect(problemOf({ args: ["a", "b", "--config", "none.json", "--sync", "x"] }).split("; ")).toEqual([
+      expect.stringContaining("Cannot read the config file none.json"),
+      expect.stringContaining("Cannot use --sync=x"),
+      expect.stringContaining('Cannot use the argument "b"'),
+      expect.stringContaining('Cannot use the address "a"'),
+    ]);
   });
 
   test.each<[Start]>([

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { command } from "../../src/cli/ctl.ts";
 import { exitCodeOf } from "../../src/cli/failure.ts";
 import type { VerifyStatus } from "../../src/replica/status.ts";
+import { liveStatus } from "../admin/fake_follower.ts";
 import { FakeAdmin, type FakeRequest, nobody } from "./fake_admin.ts";
 import { ask, Following } from "./following.ts";
 import { dumpOf, entriesOf, Leading } from "./leading.ts";
@@ -114,7 +115,7 @@ describe("ctl by what the admin says", () => {
     const answer = ({ method }: FakeRequest) =>
       method === "POST"
         ? { status: 202, body: { action: "verify" } }
-        : { body: { verify: states[Math.min(looks++, states.length - 1)] } };
+        : { body: liveStatus({ verify: states[Math.min(looks++, states.length - 1)] }) };
     return FakeAdmin.start(answer);
   }
 
@@ -150,7 +151,7 @@ describe("ctl by what the admin says", () => {
   });
 
   test("sends what was asked, and the token", async () => {
-    await using fake = await FakeAdmin.start(() => ({ body: {} }));
+    await using fake = await FakeAdmin.start(({ path }) => ({ body: { action: path.slice("/v1/".length) } }));
     const flags = ["--admin", fake.address, "--admin-token", "t"];
     await runCommand(command, ["rescan", "--shard", "3", ...flags]);
     await runCommand(command, [...flags, "retarget", ":9"]);
@@ -159,6 +160,29 @@ describe("ctl by what the admin says", () => {
       { method: "POST", path: "/v1/rescan", authorization, body: '{"shard":3}' },
       { method: "POST", path: "/v1/retarget", authorization, body: '{"leader":":9"}' },
     ]);
+  });
+
+  test.each<[unknown]>([[{}], [[]], [["pause"]], [{ status: "ok" }], [{ action: "resume" }], [{
+    action: true,
+  }]])(
+    "what answers %j has not paused: it is no admin",
+    async (body) => {
+      await using fake = await FakeAdmin.start(() => ({ body }));
+      const [code, message] = await failureOf(["pause", "--admin", fake.address]);
+      expect([code, message]).toEqual([
+        1,
+        `Cannot use the answer of http://${fake.address}/ (status 200): it is no admin of Slotcask`,
+      ]);
+    },
+  );
+
+  test("verify does not begin where there is no admin", async () => {
+    await using fake = await FakeAdmin.start(() => ({ body: { verify: null, action: "verify" } }));
+    expect(await failureOf(["verify", "--admin", fake.address])).toEqual([
+      1,
+      expect.stringContaining("it is no admin of Slotcask"),
+    ]);
+    expect(fake.requests.map(({ method }) => method)).toEqual(["GET"]);
   });
 
   test.each<[number, number]>([[400, 2], [401, 3], [403, 3], [409, 3], [500, 1], [502, 1], [503, 1]])(
@@ -177,7 +201,7 @@ describe("ctl by what the admin says", () => {
 
 describe("ctl refuses", () => {
   test.each<[string[], string]>([
-    [[], "ACTION is missing"],
+    [[], "Cannot go on: ACTION is missing; allowed as ACTION are rescan, pause,"],
     [["restart"], 'Cannot use the action "restart": allowed are rescan, pause,'],
     [["retarget"], "LEADER is missing"],
     [["retarget", "nowhere"], 'Cannot use the address "nowhere"'],

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
 import { exitCodeOf } from "../../src/cli/failure.ts";
 import { command } from "../../src/cli/status.ts";
+import { liveShard, liveStatus } from "../admin/fake_follower.ts";
 import { FakeAdmin, nobody } from "./fake_admin.ts";
 import { Following } from "./following.ts";
 import { PATIENCE_MS, Program } from "./program.ts";
@@ -86,8 +88,33 @@ describe("status", () => {
     expect(message).toMatch(/refused|unable to connect/i);
   });
 
-  test.each<[number, unknown]>([[200, "<html>"], [404, "not found"], [500, { error: "no" }], [200, 5]])(
-    "says that what answers %d %j is no admin",
+  test("says what cut it off, and not what the runtime advises a programmer", async () => {
+    const server = createServer((socket) => socket.on("data", () => socket.destroy()).on("error", () => {}));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+    const { port } = server.address() as AddressInfo;
+    const [code, message] = await failureOf(["--admin", `127.0.0.1:${port}`]);
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    expect(code).toBe(1);
+    expect(message).toMatch(/^Cannot reach the admin at http:\/\/127\.0\.0\.1:\d+\/: .+/);
+    expect(message).not.toMatch(/verbose|fetch|`/);
+  });
+
+  test.each<[number, unknown]>([
+    [200, "<html>"],
+    [404, "not found"],
+    [500, { error: "no" }],
+    [200, 5],
+    [200, {}],
+    [200, []],
+    [200, { status: "ok" }],
+    [200, { ...liveStatus(), phase: 1 }],
+    [200, { ...liveStatus(), shards: {} }],
+    [200, { ...liveStatus(), shards: [{}] }],
+    [200, { ...liveStatus(), shards: [{ ...liveShard(), slots: 3 }] }],
+    [200, { ...liveStatus(), shards: [{ ...liveShard(), received: {} }] }],
+    [200, { ...liveStatus(), error: "none" }],
+  ])(
+    "says that what answers %d is no admin (%#)",
     async (status, body) => {
       await using other = await FakeAdmin.start(() => ({ status, body }));
       const [code, message] = await failureOf(["--admin", other.address]);

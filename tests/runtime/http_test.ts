@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { errorCode } from "../../src/error_code.ts";
+import { stopping } from "../../src/runtime/http.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { HttpHandler, HttpServer } from "../../src/runtime/runtime.ts";
 import { rejection } from "../fakes/followed.ts";
@@ -102,7 +103,10 @@ describe("http", () => {
     const { url } = await serve(handler as HttpHandler);
     for (let times = 0; times < 2; times++) {
       const response = await fetchOnce(url);
-      expect([response.status, await response.text()]).toEqual([500, "Internal Server Error\n"]);
+      expect(response.headers.get("content-type")).toMatch(/^application\/json/);
+      expect([response.status, await response.json()]).toEqual([500, {
+        error: { code: "internal", message: "Cannot answer: something unexpected happened" },
+      }]);
     }
   });
 
@@ -138,6 +142,15 @@ describe("http: what it cannot listen on", () => {
 });
 
 describe("http: close", () => {
+  test("is told as JSON to who comes meanwhile, and whose connection then ends", async () => {
+    const response = stopping();
+    expect([response.status, response.headers.get("connection")]).toEqual([503, "close"]);
+    expect(response.headers.get("content-type")).toMatch(/^application\/json/);
+    expect(await response.json()).toEqual({
+      error: { code: "stopping", message: "Cannot answer: the server is stopping" },
+    });
+  });
+
   test("is done at once where nothing is being answered, and frees the port", async () => {
     const { server, port } = await serve(() => new Response("once"));
     const kept = ask(port);

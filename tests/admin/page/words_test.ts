@@ -17,18 +17,20 @@ const NOW = 1_800_000_000_000;
 
 function stateOf(phase: Phase, ageMs = 0, changes: Partial<ShardStatus> = {}) {
   const freshAtMs = NOW - ageMs;
-  const shards = [liveShard({ freshAtMs: NOW }), liveShard({ phase, freshAtMs, ...changes })];
-  return overallState(liveStatus({ phase, freshAtMs, rescanIntervalMs: 60_000, shards }), NOW);
+  const shards = [liveShard({ freshAtMs: NOW }), liveShard({ shard: 1, phase, freshAtMs, ...changes })];
+  const admin = { maxStalenessMs: [30_000, changes.catchUpOnly ? 120_000 : 30_000] };
+  return overallState({ ...liveStatus({ phase, freshAtMs, shards }), admin }, NOW);
 }
 
 describe("overallState", () => {
   test.each<[Phase, number, string]>([
     ["live", 0, "Fresh"],
-    ["live", 10_000, "Fresh"],
-    ["live", 10_001, "Stale"],
+    ["live", 30_000, "Fresh"],
+    ["live", 30_001, "Stale"],
     ["catching-up", 9000, "Fresh"],
-    ["backing-off", 0, "Stale"],
-    ["connecting", 0, "Stale"],
+    ["backing-off", 30_000, "Reconnecting"],
+    ["backing-off", 30_001, "Stale"],
+    ["connecting", 0, "Connecting"],
     ["paused", 0, "Paused"],
     ["diverged", 0, "Diverged"],
     ["stopped", 0, "Stopped"],
@@ -39,14 +41,18 @@ describe("overallState", () => {
     ["catch-up-only", 120_001, "Stale"],
     ["catching-up", 120_000, "Fresh"],
     ["greeting", 70_000, "Fresh"],
-    ["backing-off", 1000, "Stale"],
+    ["backing-off", 1000, "Reconnecting"],
+    ["backing-off", 120_001, "Stale"],
   ])("where only scans keep it fresh, calls %s of %d ms: %s", (phase, ageMs, word) => {
     expect(stateOf(phase, ageMs, { catchUpOnly: true }).word).toBe(word);
   });
 
   test("tells a fresh copy that has gaps from one that has none", () => {
     const status = liveStatus({ complete: false, freshAtMs: NOW, shards: [liveShard({ freshAtMs: NOW })] });
-    expect(overallState(status, NOW)).toMatchObject({ word: "Fresh, incomplete", tone: "warn" });
+    expect(overallState({ ...status, admin: { maxStalenessMs: [30_000] } }, NOW)).toMatchObject({
+      word: "Fresh, incomplete",
+      tone: "warn",
+    });
   });
 
   test("says how old the copy is, and what the phase means", () => {
