@@ -32,6 +32,8 @@ export interface EventStreamOptions {
  * another: what it would go on with would be an old state, and it may begin anew.
  */
 export class EventStream {
+  /** The most characters that waited for room, besides what the body's own queue holds. */
+  textHighWater = 0;
   /** The body of the answer. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #options: EventStreamOptions;
@@ -72,6 +74,7 @@ export class EventStream {
           return this.#last("dropped", `more than ${this.#options.queue} changes waited for this reader`);
         }
         this.#text += eventOf(change);
+        if (this.#text.length > this.textHighWater) this.textHighWater = this.#text.length;
         this.#sending ??= this.#sendWaiting();
         if (this.#text.length >= PIECE_CHARS) await this.#sending;
       }

@@ -1,5 +1,7 @@
 /** Makes the files of a store. db.meta comes last: where it stands, all the others do. */
 
+import { dirname } from "node:path";
+
 import { checkShape, encodeDbMeta, encodeHeader, FileName, shardFolder, slotSize } from "../fixed/layout.ts";
 import type { Files } from "../runtime/runtime.ts";
 import type { Shape } from "../slot_events.ts";
@@ -16,7 +18,22 @@ export function createStoreFiles(files: Files, directory: string, shape: Shape):
     createDataFile(files, directory, shard, shape);
   }
   files.syncDirectory(directory);
+  syncParents(files, directory);
   writeFileAtomic(files, `${directory}/${FileName.dbMeta}`, encodeDbMeta(shape));
+}
+
+/**
+ * Makes the directory's own name durable, and those of its parents, which may be new too. As far as they may be read:
+ * Deno need not be given more than the directory itself.
+ */
+function syncParents(files: Files, directory: string): void {
+  for (let path = dirname(directory), below = directory; path !== below; below = path, path = dirname(path)) {
+    try {
+      files.syncDirectory(path);
+    } catch {
+      return;
+    }
+  }
 }
 
 /** What an older store in this directory had scanned says nothing of a new one: its slotcask.json goes, durably. */

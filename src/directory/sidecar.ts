@@ -44,8 +44,9 @@ export async function loadSidecar(
   const file = files.open(path, "read");
   try {
     const metaBytes = slotCount * 4;
+    // First, since a header may claim more slots than there is memory for.
+    if (files.size(file) !== metaBytes + SIDECAR_TRAILER_BYTES) return undefined;
     const bytes = new Uint8Array(metaBytes + SIDECAR_TRAILER_BYTES);
-    if (files.size(file) !== bytes.length) return undefined;
     let crc = 0;
     slice.begin();
     for (let at = 0; at < metaBytes; at += STEP_BYTES) {

@@ -10,6 +10,8 @@
 
 /** Bytes of a cursor. */
 export const CURSOR_BYTES = 40;
+/** No store counts that far; and one that goes on counting from there never comes to where an Ack has no room. */
+const MOST_APPLIED = 2 ** 52;
 
 /** See the head of this file. */
 export interface Cursor {
@@ -40,6 +42,6 @@ export function decodeCursor(bytes: Uint8Array): Cursor | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const applied = Number(view.getBigUint64(4, true));
   const ackedAtMs = Number(view.getBigUint64(20, true));
-  if (!Number.isSafeInteger(applied) || !Number.isSafeInteger(ackedAtMs)) return undefined;
+  if (applied > MOST_APPLIED || !Number.isSafeInteger(ackedAtMs)) return undefined;
   return { shard: bytes[0], applied, maxVersion: view.getUint32(12, true), ackedAtMs };
 }

@@ -16,7 +16,8 @@ function servingSlot(shard: Shard, slot: number): number {
   if (statusOf(shard.metas.get(slot)) !== OCCUPIED || shard.unverified.has(slot)) return -1;
   if (!shard.file.inMemory && !isSound(shard, slot)) return -1;
   if (shard.index.duplicates === 0) return slot;
-  const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
+  // Of what was checked: a second read of the disk may bring other bytes, or none.
+  const keyAt = (shard.file.inMemory ? shard.file.at(slot) : shard.foundAt) + SLOT_HEADER_BYTES;
   const key = shard.file.window.slice(keyAt, keyAt + shard.keyLength);
   return shard.find(hashKey(key, 0, key.length), key);
 }

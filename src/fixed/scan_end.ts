@@ -38,6 +38,18 @@ export async function finishScan(scan: WholeScan, steps: Steps): Promise<void> {
   }
 }
 
+/** Forgets the vacant slots that a whole scan did not see: what comes into them counts, whatever its version. */
+export async function forgetVacant(shard: Shard, scan: WholeScan, steps: Steps): Promise<void> {
+  steps.slice.begin();
+  for (const slot of scan.unseenVacant) {
+    if (statusOf(shard.metas.get(slot)) === OCCUPIED) continue;
+    forgetSlot(shard, slot);
+    if (!steps.slice.isOver) continue;
+    shard.file.flush();
+    await pause(steps);
+  }
+}
+
 /** Forgets the slots that two scans in a row did not see. Returns how many; the caller flushes. */
 export async function forgetSuspects(shard: Shard, steps: Steps): Promise<number> {
   const before = shard.counters.diverged;
@@ -81,5 +93,6 @@ function promoteSlot(shard: Shard, slot: number): void {
   if (statusOf(shard.metas.get(slot)) !== OCCUPIED) return;
   if (shard.unverified.has(slot) || shard.suspects.has(slot)) return;
   const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
-  shard.index.promote(hashKey(shard.file.window, keyAt, shard.keyLength), slot);
+  if (!shard.index.promote(hashKey(shard.file.window, keyAt, shard.keyLength), slot)) return;
+  for (const observer of shard.observers) observer.written(shard, slot, false, slot);
 }

@@ -16,6 +16,8 @@ export interface ShardObserver {
   removed(shard: Shard, slot: number, bytes: Uint8Array, servedBy: number): void;
   /** A slot is no longer trusted, and so no longer serves the key. */
   quarantined?(shard: Shard, slot: number, key: Uint8Array): void;
+  /** A slot gave up a key that nobody can tell any more: it went bad where it was kept. */
+  forgot?(shard: Shard): void;
 }
 
 /** What a shard counted since it was opened. */
@@ -262,13 +264,24 @@ export class Shard implements KeySource {
   /** Drops the index entry of a verified OCCUPIED slot, whose bytes must still be the old ones. */
   dropKey(slot: number): void {
     const key = this.#key;
-    if (!this.#readKey(slot, key)) return this.index.removeSlot(slot);
+    if (!this.#readKey(slot, key)) return this.#dropUnknownKey(slot);
     const hash = hashKey(key, 0, key.length);
+    const { index, observers } = this;
+    const wasHidden = observers.size > 0 && index.duplicates > 0 && index.find(hash, key, 0) !== slot;
     // A key that went bad on disk is not the one that the index knows.
-    if (!this.index.remove(hash, slot, key, 0)) return this.index.removeSlot(slot);
-    if (this.observers.size === 0) return;
-    const servedBy = this.index.find(hash, key, 0);
-    for (const observer of this.observers) observer.removed(this, slot, key, servedBy);
+    if (!index.remove(hash, slot, key, 0)) return this.#dropUnknownKey(slot);
+    if (observers.size === 0) return;
+    const servedBy = index.find(hash, key, 0);
+    for (const observer of observers) {
+      observer.removed(this, slot, key, servedBy);
+      // What comes to light may be another value.
+      if (servedBy >= 0 && !wasHidden) observer.written(this, servedBy, false, servedBy);
+    }
+  }
+
+  #dropUnknownKey(slot: number): void {
+    this.index.removeSlot(slot);
+    for (const observer of this.observers) observer.forgot?.(this);
   }
 
   /** Copies a slot's key; says whether it could be read. */

@@ -193,12 +193,18 @@ export class SlotIndex {
     return (Math.floor(from / span) + 1) * span;
   }
 
-  /** Serves the key of this slot, which has an entry under the hash, from it where several hold it. */
-  promote(hash: number, slot: number): void {
-    if (this.#duplicates === 0) return;
+  /**
+   * Serves the key of this slot, which has an entry under the hash, from it where several hold it. Answers whether
+   * another slot may have served it before.
+   */
+  promote(hash: number, slot: number): boolean {
+    if (this.#duplicates === 0) return false;
     const segment = this.#directory[hash >>> this.#shift];
-    const place = placeOfSlot(segment, tagOf(hash), slot);
-    if (place >= 0) moveToFront(segment, place);
+    const tag = tagOf(hash);
+    const place = placeOfSlot(segment, tag, slot);
+    if (place < 0 || place === placeOfTag(segment, tag)) return false;
+    moveToFront(segment, place);
+    return true;
   }
 
   #makeRoom(segment: Segment): void {

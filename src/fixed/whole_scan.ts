@@ -43,9 +43,16 @@ export class WholeScan {
   readonly findings: ScanFindings = { older: 0, different: 0, unseen: 0, passed: 0, applied: 0 };
   /** OCCUPIED slots here that the scan passed without an event. */
   readonly unseen = new SlotSet();
+  /**
+   * DELETED and FREE slots here likewise. No key is lost with them, but the leader has never written them, or lost
+   * that it did: what it writes there would be older than they are.
+   */
+  readonly unseenVacant = new SlotSet();
   readonly #shard: Shard;
   readonly #policy: DivergencePolicy;
-  readonly #occupiedAtStart: number;
+  readonly #writtenAtStart: number;
+  /** Slots that were ever written here, of those that the scan has passed. */
+  #writtenPassed = 0;
   #position = 0;
   #isWhole = false;
 
@@ -53,7 +60,7 @@ export class WholeScan {
   constructor(shard: Shard, policy: DivergencePolicy) {
     this.#shard = shard;
     this.#policy = policy;
-    this.#occupiedAtStart = shard.occupied;
+    this.#writtenAtStart = shard.written;
   }
 
   /** The first slot that the scan has not passed. */
@@ -74,6 +81,7 @@ export class WholeScan {
     this.#passUnseen(slot);
     this.#position = slot + 1;
     const old = this.#shard.metas.get(slot);
+    if (old !== 0) this.#writtenPassed++;
     if (statusOf(old) === OCCUPIED) this.findings.passed++;
     const wanted = this.#judge(slot, old, meta, events, events.keyAt[i]);
     if (wanted) this.findings.applied++;
@@ -123,10 +131,16 @@ export class WholeScan {
   }
 
   #passUnseen(end: number): void {
-    if (this.findings.passed === this.#occupiedAtStart) return;
+    if (this.#writtenPassed === this.#writtenAtStart) return;
     const { metas } = this.#shard;
     for (let slot = this.#position; slot < end; slot++) {
-      if (statusOf(metas.get(slot)) !== OCCUPIED) continue;
+      const meta = metas.get(slot);
+      if (meta === 0) continue;
+      this.#writtenPassed++;
+      if (statusOf(meta) !== OCCUPIED) {
+        this.unseenVacant.add(slot);
+        continue;
+      }
       this.findings.passed++;
       this.findings.unseen++;
       this.unseen.add(slot);

@@ -77,6 +77,7 @@ export class Following implements LinksListener {
       onScanBegins: (shard, isFirst) =>
         this.hub.scanBegins(shard, isFirst ? undefined : this.#resyncReason(shard)),
       onScanEnds: (shard, diverged) => this.hub.scanEnds(shard, diverged > 0),
+      onRepaired: (shard) => this.hub.repaired(shard),
       onCreated: (store) => {
         this.hub.attach(store);
         this.#created.resolve();

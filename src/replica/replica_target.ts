@@ -13,6 +13,7 @@ import { loseSlot } from "../fixed/lost_slots.ts";
 import {
   finishScan,
   forgetSuspects,
+  forgetVacant,
   requireCurrent,
   settleDuplicates,
   type Steps,
@@ -54,6 +55,8 @@ export interface ReplicaTargetOptions {
   onScanBegins?: (shard: number, isFirst: boolean) => void;
   /** The scan of a shard ended; `diverged` slots took the leader's state against what was held. */
   onScanEnds?: (shard: number, diverged: number) => void;
+  /** A scan of any kind ended, and every slot of the shard can be trusted. */
+  onRepaired?: (shard: number) => void;
   /** The first ShardInfo has created the directory. */
   onCreated?: (store: Store) => void;
   /** A read came upon a slot that went bad. */
@@ -66,6 +69,11 @@ export interface ReplicaTargetOptions {
 interface ShardState {
   /** The whole scan that is under way, and how its steps go. */
   scan: { whole: WholeScan; steps: Steps; divergedBefore: number } | undefined;
+  /**
+   * When a scan ended that was whole but for slots that went bad behind it (Unix ms): it counts once a side scan has
+   * brought those again, as a stream of protocol 1 is not given up for a second whole one.
+   */
+  wholeButDamagedAtMs: number | undefined;
   /** Whether the scan under way marked the shard as being scanned, and so may take the mark away again. */
   mayUnmark: boolean;
   cursor: CursorFile;
@@ -150,6 +158,7 @@ export class ReplicaTarget implements ReplicationTarget {
     requireCurrent(steps);
     const shard = this.#shard(id);
     const whole = new WholeScan(shard, divergence);
+    state.wholeButDamagedAtMs = undefined;
     state.scan = { whole, steps, divergedBefore: shard.counters.diverged };
   }
 
@@ -202,8 +211,30 @@ export class ReplicaTarget implements ReplicationTarget {
 
   async endScan(id: number, source: "scan" | "side"): Promise<ScanResult> {
     // A stream beside a side scan makes an absent slot prove nothing.
-    if (source === "side") return { unconfirmed: 0, unverified: 0 };
+    if (source === "side") {
+      await this.#work(id).during(this.#endSide(id));
+      return { unconfirmed: 0, unverified: 0 };
+    }
     return await this.#work(id).during(this.#endWhole(id));
+  }
+
+  /** What was whole but for damage is whole now, if this has brought the rest. */
+  async #endSide(id: number): Promise<void> {
+    const state = this.#states[id];
+    const wasWholeAtMs = state.wholeButDamagedAtMs;
+    if (this.#isDamaged(id)) return;
+    this.#options.onRepaired?.(id);
+    if (wasWholeAtMs === undefined) return;
+    await state.sync.now();
+    if (state.wholeButDamagedAtMs !== wasWholeAtMs || this.#isDamaged(id)) return;
+    state.wholeButDamagedAtMs = undefined;
+    await this.#directory!.completeness.scanEnded(id, wasWholeAtMs);
+  }
+
+  /** Whether slots cannot be trusted, be it that only the disk has lost them. */
+  #isDamaged(id: number): boolean {
+    const { file, unverified } = this.#shard(id);
+    return unverified.size > 0 || file.hasLost;
   }
 
   async #endWhole(id: number): Promise<ScanResult> {
@@ -217,11 +248,12 @@ export class ReplicaTarget implements ReplicationTarget {
     requireCurrent(scan.steps);
     state.scan = undefined;
     state.mayUnmark = false;
-    const { file, unverified } = this.#shard(id);
     // What the disk lost behind the scan is not whole on disk: the mark stays until a scan has brought it again.
-    if (unverified.size === 0 && !file.hasLost) await this.#directory!.completeness.scanEnded(id, Date.now());
+    if (this.#isDamaged(id)) state.wholeButDamagedAtMs = Date.now();
+    else await this.#directory!.completeness.scanEnded(id, Date.now());
     requireCurrent(scan.steps);
     this.#options.onScanEnds?.(id, this.#shard(id).counters.diverged - scan.divergedBefore);
+    if (!this.#isDamaged(id)) this.#options.onRepaired?.(id);
     return { unconfirmed, unverified: this.#shard(id).unverified.size };
   }
 
@@ -229,6 +261,8 @@ export class ReplicaTarget implements ReplicationTarget {
   async #judge(id: number, scan: WholeScan, steps: Steps): Promise<number> {
     const shard = this.#shard(id);
     await finishScan(scan, steps);
+    requireCurrent(steps);
+    await forgetVacant(shard, scan, steps);
     requireCurrent(steps);
     if (shard.suspects.size > 0) this.#states[id].mayUnmark = false;
     await forgetSuspects(shard, steps);
@@ -313,6 +347,7 @@ export class ReplicaTarget implements ReplicationTarget {
       shard.file.onLost = (first, count) => this.#lose(shard, first, count);
       this.#states.push({
         scan: undefined,
+        wholeButDamagedAtMs: undefined,
         mayUnmark: false,
         losing: Promise.resolve(),
         cursor: new CursorFile(files, directory.shardPath(shard.id, FileName.cursor), shard.id),
@@ -339,7 +374,9 @@ export class ReplicaTarget implements ReplicationTarget {
     const end = Math.min(first + count, shard.slotCount);
     if (slice.isOver) await slice.yield();
     for (let slot = first; slot < end; slot++) {
-      if (this.#isClosed) throw new ClosedError("Cannot take lost slots out of service: the replica is closed");
+      if (this.#isClosed) {
+        throw new ClosedError("Cannot take lost slots out of service: the replica is closed");
+      }
       loseSlot(shard, slot);
       if (slice.isOver) await slice.yield();
     }

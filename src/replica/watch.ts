@@ -33,9 +33,13 @@ const DEFAULT_QUEUE = 1024;
 
 /** All watchers of a store: turns what shards report into changes, and each reader's pace into a bounded queue. */
 export class WatchHub implements ShardObserver {
+  /** The most changes that waited for any reader. */
+  queueHighWater = 0;
   readonly #watchers = new Set<Watcher>();
   /** Keys that a scan dropped: they may turn up in another slot before it ends. */
   readonly #vanished = new Map<number, Map<string, Uint8Array>>();
+  /** Shards with keys that are not served, and may change or go meanwhile without a word. */
+  readonly #doubted = new Set<number>();
   #shards: readonly Shard[] = [];
   #closed: { error: Error | undefined } | undefined;
 
@@ -72,6 +76,11 @@ export class WatchHub implements ShardObserver {
     this.#emit({ type: "caught-up", shard });
   }
 
+  /** A scan has ended, and no slot of the shard is in doubt any more. */
+  repaired(shard: number): void {
+    if (this.#doubted.delete(shard)) this.#emit({ type: "resync", reason: "rescan" });
+  }
+
   /** The leader contradicts the copy: nothing more will come. */
   diverged(): void {
     this.#emit({ type: "resync", reason: "diverged" });
@@ -85,6 +94,7 @@ export class WatchHub implements ShardObserver {
 
   /** See {@link ShardObserver}. */
   written(shard: Shard, slot: number): void {
+    if (!shard.file.inMemory && !isIntact(shard, slot)) return this.forgot(shard);
     const [key, value] = copyEntry(shard, slot);
     const vanished = this.#vanished.get(shard.id);
     if (vanished !== undefined && vanished.size > 0) vanished.delete(key.join());
@@ -101,8 +111,21 @@ export class WatchHub implements ShardObserver {
     else this.#emit({ type: "delete", key, shard: shard.id });
   }
 
+  /** See {@link ShardObserver}. */
+  quarantined(shard: Shard): void {
+    this.#doubted.add(shard.id);
+  }
+
+  /** See {@link ShardObserver}. */
+  forgot(shard: Shard): void {
+    this.#doubted.add(shard.id);
+  }
+
   #emit(change: Change): void {
-    for (const watcher of this.#watchers) watcher.push(change);
+    for (const watcher of this.#watchers) {
+      const waiting = watcher.push(change);
+      if (waiting > this.queueHighWater) this.queueHighWater = waiting;
+    }
   }
 
   #observe(): void {
@@ -116,6 +139,16 @@ export class WatchHub implements ShardObserver {
     // Unobserved, these keys may turn up again. Who joins before the scan ends never knew them: nothing is owed,
     // and what vanishes from then on is still told at the end.
     for (const keys of this.#vanished.values()) keys.clear();
+    this.#doubted.clear();
+  }
+}
+
+/** Whether a slot can be read, and holds what it should. */
+function isIntact(shard: Shard, slot: number): boolean {
+  try {
+    return shard.isIntact(slot);
+  } catch {
+    return false;
   }
 }
 
@@ -138,11 +171,13 @@ class Watcher {
     if (options.signal?.aborted) this.end();
   }
 
-  push(change: Change): void {
-    if (this.isOver || !this.#matches(change)) return;
+  /** Answers how many changes wait. */
+  push(change: Change): number {
+    if (this.isOver || !this.#matches(change)) return this.#queue.length;
     if (this.#queue.length >= this.#limit) this.#queue = [{ type: "resync", reason: "overflow" }];
     else this.#queue.push(change);
     this.#wake?.();
+    return this.#queue.length;
   }
 
   /** The first end counts: a follower that is closed after an error still owes its readers that error. */
@@ -192,6 +227,8 @@ class Watcher {
   /** In slices: a reader that waits for nothing, or a prefix that no key has, would keep all else waiting. */
   async *#entries(store: Store | undefined): AsyncGenerator<Change> {
     const slice = new TimeSlice();
+    // Of a follower that an error has ended there are still entries, and then that error.
+    const wasOver = this.isOver;
     for (const shard of store?.shards ?? []) {
       for (const [key, value] of store!.entries(shard.id)) {
         if (this.#hasPrefix(key)) {
@@ -199,7 +236,8 @@ class Watcher {
           yield { type: "put", key, value, version, shard: shard.id };
         }
         if (slice.isOver) await slice.yield();
-        if (this.#options.signal?.aborted) return;
+        // Before the store is read on that was closed meanwhile: a watch ends quietly then, wherever it is.
+        if (this.isOver && !wasOver || this.#options.signal?.aborted) return;
       }
     }
   }

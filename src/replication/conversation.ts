@@ -147,6 +147,9 @@ export class Conversation {
     this.counters.receivedBytes += bytes.length;
     try {
       this.#framer.push(bytes);
+      if (this.#framer.highWater > this.counters.bufferedHighWater) {
+        this.counters.bufferedHighWater = this.#framer.highWater;
+      }
       if (this.#isBusy || this.session === undefined) this.#readAhead();
       else this.#run();
     } catch (error) {
@@ -170,28 +173,39 @@ export class Conversation {
   /** Performs a step, then handles all frames that are there. One run at a time; data meanwhile is read ahead. */
   #run(first?: () => readonly Effect[]): void {
     this.#isBusy = true;
-    this.#drain(first).catch((error) => this.#fail(error));
+    void this.#drain(first);
   }
 
-  /** Runs without a pause until an effect waits, or the time slice is over. */
+  /**
+   * Runs without a pause until an effect waits, or the time slice is over. What fails ends it before this returns,
+   * not a promise later: more data may come in the same turn of the event loop, and would find half a chunk handled.
+   */
   async #drain(first?: () => readonly Effect[]): Promise<void> {
-    const { slice } = this.shared;
-    // Data may share its turn of the event loop with data before it; a timer's turn is new.
-    if (first === undefined) {
-      slice.goOn();
-    } else {
-      slice.begin();
-      const waits = this.#perform(first());
-      if (waits !== undefined) await this.#pause(waits);
+    try {
+      const { slice } = this.shared;
+      // Data may share its turn of the event loop with data before it; a timer's turn is new.
+      if (first === undefined) {
+        slice.goOn();
+      } else {
+        slice.begin();
+        const waits = this.#perform(first());
+        if (waits !== undefined) await this.#pause(waits);
+      }
+      while (!this.#isOver) {
+        const frame = this.#framer.next();
+        if (frame === undefined) break;
+        const waits = this.#handle(frame);
+        if (waits !== undefined) await this.#pause(waits);
+        if (slice.isOver) await this.#pause(nextTurn());
+      }
+      slice.end();
+      this.#drained();
+    } catch (error) {
+      this.#fail(error);
     }
-    while (!this.#isOver) {
-      const frame = this.#framer.next();
-      if (frame === undefined) break;
-      const waits = this.#handle(frame);
-      if (waits !== undefined) await this.#pause(waits);
-      if (slice.isOver) await this.#pause(nextTurn());
-    }
-    slice.end();
+  }
+
+  #drained(): void {
     this.#isBusy = false;
     if (this.#isOver) return this.#workEnded();
     this.listener.onProgress(this.session!);

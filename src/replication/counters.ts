@@ -25,6 +25,8 @@ export class LinkCounters {
   wholeScans = 0;
   /** Side scans that came to their end. */
   sideScans = 0;
+  /** The most bytes that any connection has buffered: a frame in pieces, and what was read ahead. */
+  bufferedHighWater = 0;
   /** Frames dropped since the read-ahead was full (protocol 1 only; a side scan repairs it). */
   droppedFrames = 0;
   readonly #perSecond = new Float64Array(WINDOW_SECONDS);

@@ -6,8 +6,11 @@ export function readErrorFrame(
   message: string,
   session: { shard: number; version: number },
 ): { reason: EndReason; error: Error } {
-  const version = /^protocol version mismatch: leader (\d+)/.exec(message)?.[1];
-  if (version !== undefined) {
+  const [, version, asked] = /^protocol version mismatch: leader (\d+)(?:, follower (\d+))?/.exec(message) ??
+    [];
+  // It speaks our version, and was asked for another: our request was changed on its way.
+  const isDamage = Number(version) === session.version && asked !== undefined && asked !== version;
+  if (version !== undefined && !isDamage) {
     const text = `Cannot follow: protocol version is ${version} at the leader, and ${session.version} here`;
     return { reason: "version-mismatch", error: new ProtocolVersionError(text) };
   }

@@ -54,6 +54,8 @@ const VERSIONS = [1, 2];
 export class LeaderConnection implements ConnectionHandlers {
   /** Events sent. */
   eventsSent = 0;
+  /** The most slots that waited for the follower. */
+  pendingHighWater = 0;
   readonly #connection: Connection;
   readonly #source: ReplicationSource;
   readonly #limits: LeaderLimits;
@@ -229,6 +231,7 @@ export class LeaderConnection implements ConnectionHandlers {
   #onChange(slot: number): void {
     if (this.#phase === "scanning" && slot >= this.#position && slot < this.#slotCount) return;
     this.#pending.add(slot);
+    if (this.#pending.size > this.pendingHighWater) this.pendingHighWater = this.#pending.size;
     if (this.#pending.size > this.#limits.pendingSlots) {
       return this.#refuse("events dropped, rescan required");
     }

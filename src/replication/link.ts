@@ -39,10 +39,10 @@ export interface LinkListener {
 const QUICK_RETRIES_MS = [50, 100, 200, 400];
 const QUICK_RETRY_WITHIN_MS = 2000;
 /**
- * So many connections in a row may end with "events dropped" before they were healthy, and be followed by the next at
- * once: a leader that says nothing else would have us spin.
+ * So many connections in a row may end before they were healthy, by "events dropped" or for a rescan that nobody asked
+ * for, and be followed by the next at once: a leader that brings about nothing else would have us spin.
  */
-const QUICK_DROPS = 8;
+const QUICK_RETURNS = 8;
 
 /** See the head of this file. */
 export class Link implements ConversationListener {
@@ -166,7 +166,7 @@ export class Link implements ConversationListener {
   retarget(divergence?: DivergedError): void {
     this.divergence = divergence;
     this.isCatchUpOnly = false;
-    this.#versionSwitches = this.#quickRetries = this.#drops = 0;
+    this.#versionSwitches = this.#quickRetries = this.#quickReturns = 0;
     this.#endedAt = -Infinity;
     this.#backoff.reset();
     if (this.#conversation !== undefined) this.#conversation.end({ reason: "retarget" });
@@ -278,7 +278,7 @@ export class Link implements ConversationListener {
   #lastedMs = 0;
   #isSoonAfterEnd = false;
   #versionSwitches = 0;
-  #drops = 0;
+  #quickReturns = 0;
 
   #note(end: End): void {
     this.counters.ends[end.reason] = (this.counters.ends[end.reason] ?? 0) + 1;
@@ -288,8 +288,9 @@ export class Link implements ConversationListener {
 
   /** ms until the next connection, if it is not held back by a divergence. Throws what no reconnect can mend. */
   #delayAfter(end: End): number {
-    if (["rescan", "paused", "retarget"].includes(end.reason)) return 0;
-    if (end.reason === "dropped" && this.#mayReturnAtOnce()) return 0;
+    const isAsked = end.reason === "rescan" && this.rescanReason === "asked";
+    if (isAsked || ["paused", "retarget"].includes(end.reason)) return 0;
+    if (["rescan", "dropped"].includes(end.reason) && this.#mayReturnAtOnce()) return 0;
     if (end.reason === "version-mismatch" && this.#adoptVersion(end.error!)) {
       // Leaders of both versions behind one address would send us to and fro without a pause.
       return this.#versionSwitches++ === 0 ? 0 : this.#backoff.next(0);
@@ -311,10 +312,10 @@ export class Link implements ConversationListener {
     return this.#backoff.next(this.#lastedMs);
   }
 
-  /** Whether a connection that ended with "events dropped" is one of few, or lasted. */
+  /** Whether a connection that asks for another one is one of few, or lasted. */
   #mayReturnAtOnce(): boolean {
-    if (this.#lastedMs >= this.#shared.settings.backoff.healthyMs) this.#drops = 0;
-    return this.#drops++ < QUICK_DROPS;
+    if (this.#lastedMs >= this.#shared.settings.backoff.healthyMs) this.#quickReturns = 0;
+    return this.#quickReturns++ < QUICK_RETURNS;
   }
 
   /** Another link may have learnt the leader's version meanwhile; then this one only has to try again. */

@@ -96,7 +96,8 @@ export class Session {
   /** A frame came. Throws ProtocolError, LeaderError, ShapeError; then the connection is to be closed. */
   frame(frame: Frame, now: number): readonly Effect[] {
     this.#effects.length = 0;
-    this.#heardAt = now;
+    // A leader says it once it streams: in a scan it tells of a CaughtUp that was lost, and must not keep the scan open.
+    if (frame.type !== FrameType.Heartbeat || this.phase !== "catching-up") this.#heardAt = now;
     this.received.frames++;
     switch (frame.type) {
       case FrameType.ShardInfo:

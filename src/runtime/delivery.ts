@@ -10,6 +10,8 @@ const HELD_BYTES = 256 * 1024;
 
 /** The order of events of one connection: data, then one close. */
 export class Delivery {
+  /** The most bytes that were held. */
+  heldHighWater = 0;
   readonly #handlers: ConnectionHandlers;
   readonly #throttle: (stop: boolean) => void;
   readonly #held: Uint8Array[] = [];
@@ -34,6 +36,7 @@ export class Delivery {
     if (!this.#paused && !this.#isHolding()) return this.#handlers.onData(bytes);
     this.#held.push(new Uint8Array(bytes));
     this.#heldBytes += bytes.length;
+    if (this.#heldBytes > this.heldHighWater) this.heldHighWater = this.#heldBytes;
     if (this.#heldBytes >= HELD_BYTES) this.#setThrottled(true);
   }
 

@@ -3,7 +3,13 @@
 import type { Socket } from "node:net";
 import type { Connection, ConnectionHandlers } from "./runtime.ts";
 import { Delivery } from "./delivery.ts";
-import { asError } from "../error_code.ts";
+import { asError, errorWithCode } from "../error_code.ts";
+
+/**
+ * Bytes that may wait for a peer to read when more are written, besides what the kernel holds. A leader stops at the first write that finds no
+ * room, and a follower's Acks are 18 bytes for a batch: 230,000 of them have to pile up.
+ */
+export const MOST_UNSENT_BYTES: number = 4 << 20;
 
 /** Where a socket's own write ends up, so that a failed one can be kept from closing the socket. */
 interface WritableInternals {
@@ -19,6 +25,8 @@ interface WritableInternals {
 export class SocketConnection implements Connection {
   /** See {@link Connection.peer}; set once connected. */
   peer = "";
+  /** The most bytes that waited for the kernel to take them. */
+  unsentHighWater = 0;
   /** The first error that the socket met, also before it was connected. */
   error: Error | undefined;
 
@@ -63,8 +71,20 @@ export class SocketConnection implements Connection {
   /** See {@link Connection.write}. */
   write(bytes: Uint8Array): boolean {
     if (this.#writeFailed || this.#ending || this.#destroyed || this.#socket.destroyed) return false;
+    if (this.#isFull()) return false;
     // A copy: the socket keeps what the kernel does not take at once.
-    return this.#socket.write(new Uint8Array(bytes));
+    const hasRoom = this.#socket.write(new Uint8Array(bytes));
+    this.unsentHighWater = Math.max(this.unsentHighWater, this.#socket.writableLength);
+    return hasRoom;
+  }
+
+  /** A peer that makes us answer, and reads no answer, gets so much of our memory and no more. */
+  #isFull(): boolean {
+    const bytes = this.#socket.writableLength;
+    if (bytes <= MOST_UNSENT_BYTES) return false;
+    this.error ??= errorWithCode(`the peer does not read: ${bytes} bytes wait for it`, "ENOBUFS");
+    this.#socket.destroy();
+    return true;
   }
 
   /** See {@link Connection.end}. */

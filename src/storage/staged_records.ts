@@ -15,6 +15,8 @@ export class StagedRecords {
   words: Uint32Array;
   /** The same, for numbers. */
   view: DataView;
+  /** The most records that were staged. */
+  highWater = 0;
   readonly #recordBytes: number;
   #count = 0;
   /** The records by their order, and the cells of the table that name them. */
@@ -58,6 +60,7 @@ export class StagedRecords {
       cell = this.#cellOf(record);
     }
     const order = this.#count++;
+    if (this.#count > this.highWater) this.highWater = this.#count;
     this.#put(order, record, cell);
     return order * this.#recordBytes;
   }

@@ -100,6 +100,7 @@ const BAD: [name: string, bytes: Uint8Array, message: RegExp | string][] = [
 /** Sends something bad over the first connection, and is good from the second on. */
 async function meet(bytes: Uint8Array, options: { live: boolean; version?: 1 | 2 }): Promise<Followed> {
   using directory = new TemporaryDirectory();
+  const live = Promise.withResolvers<void>();
   await using leader = await ScriptedLeader.start(async (connection) => {
     if (connection.index > 0) return connection.scan([GOOD]);
     if (options.live) await connection.scan([GOOD]);
@@ -107,11 +108,14 @@ async function meet(bytes: Uint8Array, options: { live: boolean; version?: 1 | 2
       connection.send(infoFrame(), GOOD);
       await connection.acked(1);
     }
-    if (options.live) await new Promise((resolve) => setTimeout(resolve, 40));
+    if (options.live) await live.promise;
     connection.send(bytes);
   });
   await using followed = await Followed.start(leader.address, directory.of("replica"), {
     protocol: options.version ?? 2,
+    onEvent: (event) => {
+      if (event.type === "phase" && event.phase === "live") live.resolve();
+    },
   });
   const { follower } = followed;
   await until(() => followed.errors.length > 0, 2000, "the error");

@@ -296,6 +296,14 @@ describe("options", () => {
     expect(turns).toBeGreaterThan(2);
   });
 
+  test("initial lists all of a follower that an error has ended, and then throws that", async () => {
+    const { watch, hub } = full();
+    hub.close(new Error("gone"));
+    const changes = watch({ initial: true });
+    expect((await take(changes, FULL_SLOTS)).length).toBe(FULL_SLOTS);
+    expect(await changes.next().then(() => undefined, (error) => error)).toMatchObject({ message: "gone" });
+  });
+
   test("initial ends when the signal is aborted in its midst", async () => {
     const { watch } = full();
     const stop = new AbortController();

@@ -1,0 +1,15 @@
+import { expect, test } from "bun:test";
+import { DEFAULT_TIMES } from "../../src/replication/times.ts";
+import { batch, put } from "../fakes/leader_frames.ts";
+import { talkIn } from "../fakes/talk.ts";
+
+test("protocol 1: a batch alone tells that the leader streams, and the session stays live", () => {
+  const talk = talkIn("live", { version: 1 });
+  expect(talk.session.hasStreamed).toBe(false);
+  talk.frame(batch([put(3)]));
+  talk.session.applied(talk.now);
+  expect(talk.session.hasStreamed).toBe(true);
+  talk.now += DEFAULT_TIMES.catchUpOnlyMs;
+  expect(talk.said(talk.session.tick(talk.now))).toBe("");
+  expect(talk.session.phase).toBe("live");
+});
