@@ -1,0 +1,80 @@
+/** All values that a leader ever had for a key: what a follower may serve. */
+import { expect } from "bun:test";
+
+import { fillKey, fillValue } from "../../interop/armdb_keys.ts";
+import { toHex } from "../../interop/equal.ts";
+import type { RealLeader } from "../../interop/stage.ts";
+
+const SHAPE = "8x16";
+const SEED = 1;
+/** The bytes of `churn op`: see armdb/README.md. */
+const OPERATION_SALT = 0x636875726e216f70n;
+/** Beyond the rounds of bursts. */
+const LATE_ROUND = 1_000_000;
+const u64 = (value: bigint) => BigInt.asUintN(64, value);
+
+/** A leader's writes, all through here. */
+export class History {
+  readonly #leader: RealLeader;
+  readonly #keyspace: number;
+  readonly #values = new Map<string, Set<string>>();
+  #operations = 0;
+  #puts = 0;
+
+  /** Of a leader whose store is open and empty; `keyspace` is how many keys bursts choose from. */
+  constructor(leader: RealLeader, keyspace: number) {
+    this.#leader = leader;
+    this.#keyspace = keyspace;
+  }
+
+  /** Puts the first `keys` keys. */
+  async fill(keys: number): Promise<void> {
+    for (let i = 0; i < keys; i++) this.#note(i, 0);
+    await this.#leader.command(`fill ${keys} ${SEED}`);
+  }
+
+  /** Puts and deletes; answers the number of events. */
+  async burst(operations: number): Promise<number> {
+    for (let n = this.#operations; n < this.#operations + operations; n++) this.#note(this.#keyOf(n), n + 1);
+    this.#operations += operations;
+    return Number(await this.#leader.command(`burst ${operations} ${this.#keyspace} ${SEED} 30`));
+  }
+
+  /** Puts one key, with a value that it never had; one event. */
+  async put(i: number): Promise<void> {
+    const round = ++this.#puts + LATE_ROUND;
+    this.#note(i, round);
+    const [key, value] = [fillKey(SHAPE, SEED, i), fillValue(SHAPE, SEED, i, round)];
+    await this.#leader.command(`put ${toHex(key)} ${toHex(value)}`);
+  }
+
+  /** Asserts that each key has a value that the leader had for it once. */
+  expectKnown(entries: Iterable<[key: Uint8Array, value: Uint8Array]>): void {
+    const strange: string[] = [];
+    for (const [key, value] of entries) {
+      if (!this.#values.get(toHex(key))?.has(toHex(value))) strange.push(`${toHex(key)} ${toHex(value)}`);
+    }
+    expect(strange).toEqual([]);
+  }
+
+  #keyOf(operation: number): number {
+    const state = BigInt(SEED) ^ OPERATION_SALT;
+    const base = splitmix64(state) + 2n * BigInt(operation);
+    return Number(splitmix64(u64(base)) % BigInt(this.#keyspace));
+  }
+
+  #note(i: number, round: number): void {
+    const key = toHex(fillKey(SHAPE, SEED, i));
+    const values = this.#values.get(key) ?? new Set();
+    values.add(toHex(fillValue(SHAPE, SEED, i, round)));
+    this.#values.set(key, values);
+  }
+}
+
+/** One output of that generator: a copy of the one in armdb_keys.ts, which keeps it to itself. */
+function splitmix64(state: bigint): bigint {
+  let word = u64(state + 0x9e3779b97f4a7c15n);
+  word = u64((word ^ (word >> 30n)) * 0xbf58476d1ce4e5b9n);
+  word = u64((word ^ (word >> 27n)) * 0x94d049bb133111ebn);
+  return word ^ (word >> 31n);
+}
