@@ -73,7 +73,7 @@ async function serve(
     metricsPublic: values["metrics-public"],
     maxStalenessMs: values["max-staleness"],
     backupDir: values["backup-dir"],
-    audit: (entry) => logAudit(entry, log),
+    audit: (entry) => logAudit(entry, withoutToken(log, token)),
     signal: ending.signal,
   });
   const { host, port, isAsked } = address;
@@ -85,6 +85,12 @@ async function serve(
 async function close(server: AdminServer, ending: AbortController): Promise<void> {
   ending.abort(new Error("asked to stop"));
   await server.close();
+}
+
+/** A log for what clients sent: who knows the token may put it in the wrong place, and it is not written down. */
+function withoutToken(log: Log, token: string | undefined): Log {
+  if (token === undefined) return log;
+  return (level, message, shard) => log(level, message.replaceAll(token, "[token]"), shard);
 }
 
 /** Who asked for what, and what came of it. */

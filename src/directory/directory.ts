@@ -299,6 +299,8 @@ async function openShard(
       ? await loadSidecar(files, `${folder}/${FileName.sidecar}`, { slotCount, slice })
       : undefined;
     await recoverShard(shard, slotCount, { sidecar, slice });
+    // What was written before a kill is in the system's memory, and is gone with the power: it is not what is promised.
+    if (options.header !== undefined && !options.header.clean && !options.readOnly) file.assumeUnsynced();
     return shard;
   } catch (error) {
     file.close();

@@ -38,6 +38,8 @@ export class SyncTimer {
     const startedAtMs = Date.now();
     const startedAt = performance.now();
     try {
+      // What could not be written before: without it, not all would be on disk.
+      this.#file.flush();
       await this.#file.sync();
       this.durations.observe(performance.now() - startedAt);
       this.syncedAtMs = startedAtMs;

@@ -48,6 +48,16 @@ export function copyEntry(shard: Shard, slot: number): [key: Uint8Array, value: 
   return entryAt(shard, shard.file.at(slot));
 }
 
+/** The same, of what is checked first; undefined where the slot cannot be read, or is not what was written to it. */
+export function intactEntry(shard: Shard, slot: number): [key: Uint8Array, value: Uint8Array] | undefined {
+  if (shard.file.inMemory) return copyEntry(shard, slot);
+  try {
+    return shard.isIntact(slot) ? entryAt(shard, shard.foundAt) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function entryAt(shard: Shard, offset: number): [key: Uint8Array, value: Uint8Array] {
   const start = offset + SLOT_HEADER_BYTES;
   const middle = start + shard.keyLength;

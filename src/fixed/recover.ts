@@ -103,9 +103,12 @@ function recoverSlots(
     if (meta !== noted) metas.set(slot, meta);
     if (meta === 0) continue;
     shard.count(meta, 1);
-    shard.noteVersion(meta);
-    if (statusOf(meta) !== OCCUPIED) continue;
-    if (ownMeta === meta && shard.hasGoodCrc(view, offset)) {
+    const isOccupied = statusOf(meta) === OCCUPIED;
+    const isGood = isOccupied && ownMeta === meta && shard.hasGoodCrc(view, offset);
+    // The version of a slot that went bad may be anything.
+    if (isGood || !isOccupied || hasMetas) shard.noteVersion(meta);
+    if (!isOccupied) continue;
+    if (isGood) {
       const keyAt = offset + SLOT_HEADER_BYTES;
       // `| 0`: V8 allocates for a number beyond 2^31.
       builder.add(hashKey(window, keyAt, shard.keyLength) | 0, slot);

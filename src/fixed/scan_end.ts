@@ -86,6 +86,27 @@ export async function settleDuplicates(
     promoteSlot(shard, prefer === "highest" ? i : slotCount - 1 - i);
     if (i % STEP_SLOTS === 0 && steps.slice.isOver) await pause(steps);
   }
+  if (shard.index.duplicates > 0) await recountDuplicates(shard, steps);
+}
+
+/**
+ * Counts anew the slots whose key another one serves. The index counts as it goes, by the keys that it reads: what a
+ * disk has lost may have had it miss that the last of two has gone.
+ */
+async function recountDuplicates(shard: Shard, steps: Steps): Promise<void> {
+  const { index, unverified, slotCount } = shard;
+  const trusted = index.entries;
+  let hidden = 0;
+  for (let slot = 0; slot < slotCount; slot++) {
+    if (statusOf(shard.metas.get(slot)) === OCCUPIED && !unverified.has(slot)) {
+      const keyAt = shard.file.at(slot) + SLOT_HEADER_BYTES;
+      const key = shard.file.window.slice(keyAt, keyAt + shard.keyLength);
+      if (index.find(hashKey(key, 0, key.length), key, 0) !== slot) hidden++;
+    }
+    if (slot % STEP_SLOTS === 0 && steps.slice.isOver) await pause(steps);
+  }
+  // Slots that were lost meanwhile are no more what they were when they were counted.
+  if (index.entries === trusted && !shard.file.hasLost) index.recounted(hidden);
 }
 
 /** The slot that is promoted last serves the key; one that the leader did not send never goes before one that it did. */

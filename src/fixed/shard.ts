@@ -267,11 +267,12 @@ export class Shard implements KeySource {
     if (!this.#readKey(slot, key)) return this.#dropUnknownKey(slot);
     const hash = hashKey(key, 0, key.length);
     const { index, observers } = this;
-    const wasHidden = observers.size > 0 && index.duplicates > 0 && index.find(hash, key, 0) !== slot;
+    const mayBeShared = observers.size > 0 && index.duplicates > 0;
+    // Before anything changes: reading a slot may throw.
+    const wasHidden = mayBeShared && index.find(hash, key, 0) !== slot;
+    const servedBy = mayBeShared ? index.find(hash, key, 0, slot) : -1;
     // A key that went bad on disk is not the one that the index knows.
     if (!index.remove(hash, slot, key, 0)) return this.#dropUnknownKey(slot);
-    if (observers.size === 0) return;
-    const servedBy = index.find(hash, key, 0);
     for (const observer of observers) {
       observer.removed(this, slot, key, servedBy);
       // What comes to light may be another value.

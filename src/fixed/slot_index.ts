@@ -74,6 +74,16 @@ export class SlotIndex {
     return this.#entries - this.#duplicates;
   }
 
+  /** Slots that have an entry. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  /** Takes what a count of all entries gave for {@link duplicates}. */
+  recounted(duplicates: number): void {
+    this.#duplicates = duplicates;
+  }
+
   /** Slots whose key another slot holds too, not counting the one that is served. */
   get duplicates(): number {
     return this.#duplicates;

@@ -201,8 +201,10 @@ export class ReplicaTarget implements ReplicationTarget {
       shard.file.flush();
     } catch (error) {
       throw wrapStorageError(error, "write", this.#directory!.shardPath(id, FileName.data));
+    } finally {
+      // Also what could not be written: the next sync tries it again.
+      this.#states[id].sync.wrote();
     }
-    this.#states[id].sync.wrote();
   }
 
   sync(id: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { ClosedError } from "../errors.ts";
-import { copyEntry } from "../fixed/entries.ts";
+import { intactEntry } from "../fixed/entries.ts";
 import { versionOf } from "../fixed/meta.ts";
 import type { Shard, ShardObserver } from "../fixed/shard.ts";
 import type { Store } from "../fixed/store.ts";
@@ -94,8 +94,9 @@ export class WatchHub implements ShardObserver {
 
   /** See {@link ShardObserver}. */
   written(shard: Shard, slot: number): void {
-    if (!shard.file.inMemory && !isIntact(shard, slot)) return this.forgot(shard);
-    const [key, value] = copyEntry(shard, slot);
+    const entry = intactEntry(shard, slot);
+    if (entry === undefined) return this.forgot(shard);
+    const [key, value] = entry;
     const vanished = this.#vanished.get(shard.id);
     if (vanished !== undefined && vanished.size > 0) vanished.delete(key.join());
     const version = versionOf(shard.metas.get(slot));
@@ -140,15 +141,6 @@ export class WatchHub implements ShardObserver {
     // and what vanishes from then on is still told at the end.
     for (const keys of this.#vanished.values()) keys.clear();
     this.#doubted.clear();
-  }
-}
-
-/** Whether a slot can be read, and holds what it should. */
-function isIntact(shard: Shard, slot: number): boolean {
-  try {
-    return shard.isIntact(slot);
-  } catch {
-    return false;
   }
 }
 

@@ -59,6 +59,8 @@ export interface SlotFile {
   sync(): Promise<void>;
   /** The same, blocking: for open and close. */
   syncNow(): void;
+  /** Notes that a process before may have written without a sync: the next sync is one, whatever was written since. */
+  assumeUnsynced(): void;
   /**
    * Is told of consecutive records whose bytes in the file may be anything, old ones too, since a sync failed and they
    * are not in memory. Resolves once none of them is trusted any more.
@@ -138,6 +140,11 @@ export abstract class FileBase {
   /** Writes these records to the file as they are in memory: asked only of a file that holds them there. */
   protected rewrite(_first: number, _count: number): void {
     throw new Error(`Cannot rewrite: ${this.constructor.name} holds no records in memory`);
+  }
+
+  assumeUnsynced(): void {
+    this.#writes++;
+    this.#blocks.addAll(this.positionOf(this.recordCount));
   }
 
   /** Must be called before bytes reach the file by a way other than those below. */

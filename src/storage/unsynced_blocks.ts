@@ -30,6 +30,13 @@ export class UnsyncedBlocks {
     }
   }
 
+  /** Notes that any of the first so many bytes may have been written. */
+  addAll(length: number): void {
+    const words = Math.ceil(length / 2 ** BLOCK_SHIFT / WORD_BITS);
+    if (words > this.#written.length) this.#enlarge(words * WORD_BITS - 1);
+    this.#written.fill(-1, 0, words);
+  }
+
   /** A sync begins: it covers what was written so far. */
   begin(): void {
     const covered = this.#covered;

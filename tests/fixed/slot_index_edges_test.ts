@@ -46,3 +46,10 @@ test("hashesOf notes those that were asked for, and no others", () => {
   expect([...slots]).toEqual([[6, expect.any(Number)]]);
   expect(index.has(slots.get(6)!, 6)).toBe(true);
 });
+
+test("hashesOf does not take a tag for a slot", () => {
+  const index = indexOf([4000, 5], [0x9000_0000, 2000]);
+  const slots = new Map<number, number | undefined>([[2000, undefined]]);
+  for (let from = 0; from < 2 ** 32;) from = index.hashesOf(slots, from);
+  expect(index.has(slots.get(2000)!, 2000)).toBe(true);
+});
