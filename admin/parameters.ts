@@ -37,8 +37,9 @@ function parseObject(text: string): Record<string, unknown> {
   let body: unknown;
   try {
     body = JSON.parse(text);
-  } catch (error) {
-    throw new ApiError(400, "bad-json", { message: `Cannot read the body: ${(error as Error).message}` });
+  } catch {
+    // Not the parser's own words: they quote the text, in which a token may stand, and the audit writes them down.
+    throw new ApiError(400, "bad-json", { message: "Cannot read the body: it is not JSON" });
   }
   if (typeof body === "object" && body !== null && !Array.isArray(body)) {
     return body as Record<string, unknown>;

@@ -89,6 +89,18 @@ export function optionalWhole(): Flag<number | undefined> {
   };
 }
 
+/** A whole number from 1 to a limit, which is the default. */
+export function wholeTo(most: number): Flag<number> {
+  const check = (value: number) => Number.isInteger(value) && value >= 1 && value <= most ? value : undefined;
+  return {
+    kind: "value",
+    allowed: `1 to ${most}`,
+    read: (value) => /^\d{1,15}$/.test(value) ? check(Number(value)) : undefined,
+    readNumber: check,
+    fallback: () => most,
+  };
+}
+
 function parsePercentage(text: string): number | undefined {
   const match = /^(\d{1,3}(?:\.\d+)?)%$/.exec(text);
   const share = Number(match?.[1]) / 100;

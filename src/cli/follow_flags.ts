@@ -2,6 +2,7 @@
 
 import { parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
+import { MOST_SLOTS } from "../fixed/layout.ts";
 import type { FollowOptions } from "../replica/follow_options.ts";
 import type { Files } from "../runtime/runtime.ts";
 import { STORAGE_KINDS } from "../storage/slot_file.ts";
@@ -15,7 +16,7 @@ import {
 import { type Arguments, type ArgumentSpec, type FlagValues, type Given, parseFlags } from "./args.ts";
 import type { CliContext } from "./command.ts";
 import { readConfigFile } from "./config_file.ts";
-import { choice, durationOr, onOff, optionalText, percentage, text } from "./flags.ts";
+import { choice, durationOr, onOff, optionalText, percentage, text, wholeTo } from "./flags.ts";
 import { LOG_FORMATS } from "./log.ts";
 
 /** What `follow --help` prints. */
@@ -40,6 +41,8 @@ LEADER is host:port, [v6]:port, :port (this machine) or armdb://host:port.
   --on-divergence guard|accept|hold
                                 what to do where the leader contradicts the copy (guard)
   --divergence-limit PERCENT    how much of it guard accepts (10%)
+  --max-slots N                 slots that a shard may have, whatever the leader says; mapped takes their room
+                                on the disk at once (268435456)
   --log text|json               the format of log lines (text)
   --config FILE                 JSON with the names of these flags as fields, and "leader": see
                                 docs/config.schema.json
@@ -81,6 +84,7 @@ export function followFlags(files: Files) {
     "rescan": durationOr(["off"], 60_000),
     "on-divergence": choice(["guard", "accept", "hold"], "guard"),
     "divergence-limit": percentage(0.1),
+    "max-slots": wholeTo(MOST_SLOTS),
     "log": choice(LOG_FORMATS, "text"),
     "config": optionalText("a path"),
     ...adminFlags(files),
@@ -125,6 +129,7 @@ export function followOptions(flags: FlagValues<FollowFlags>): FollowOptions {
     rescanMs: rescan === "off" ? false : rescan,
     onDivergence: flags["on-divergence"],
     divergenceLimit: flags["divergence-limit"],
+    maxSlots: flags["max-slots"],
     connectTimeoutMs: flags["until-caught-up"]
       ? Math.min(flags.timeout, CONNECT_TIMEOUT_MS)
       : CONNECT_TIMEOUT_MS,

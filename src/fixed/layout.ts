@@ -16,6 +16,8 @@ import { DamagedDirectoryError, ForeignDirectoryError, ShapeError } from "../err
 import type { Shape } from "../slot_events.ts";
 import { crc32, crc32OfView, crc32OfWord } from "./crc32.ts";
 
+/** Slots that a shard may have at the most: a count over it is damage, not data. */
+export const MOST_SLOTS: number = 2 ** 28;
 /** Bytes of the header of fixed.data: one page. */
 export const HEADER_BYTES = 4096;
 /** Bytes before the key in a slot: meta and CRC. */

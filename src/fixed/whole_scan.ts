@@ -114,8 +114,8 @@ export class WholeScan {
     const same = meta === old &&
       (statusOf(meta) !== OCCUPIED || slotEquals(this.#shard, slot, events, keyAt));
     if (same) return false;
-    // What a disk did to our copy says nothing of the leader.
-    if (statusOf(old) === OCCUPIED && !isReadable(this.#shard, slot)) {
+    // What a disk did to our copy says nothing of the leader; our meta, which is in memory, does.
+    if (meta === old && !isReadable(this.#shard, slot)) {
       this.#shard.counters.crcErrors++;
       return true;
     }

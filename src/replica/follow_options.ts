@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import { MOST_SLOTS } from "../fixed/layout.ts";
 import type { SyncPolicy } from "./replica_target.ts";
 import { type BackoffOptions, DEFAULT_BACKOFF } from "../replication/backoff.ts";
 import { DEFAULT_RESCAN, type RescanSettings } from "../replication/links.ts";
@@ -31,6 +32,11 @@ export interface FollowOptions {
   onDivergence?: "guard" | "accept" | "hold";
   /** The limit of `guard`, as a share of the occupied slots (default 0.1). */
   divergenceLimit?: number;
+  /**
+   * Slots that a shard may have, whatever the leader says (default 2^28, the most that is allowed): beyond it the link
+   * ends with a ProtocolError. `mapped` takes their room on the disk at once.
+   */
+  maxSlots?: number;
   /** How long a fresh directory waits for a leader to tell the shape, in ms (default 30,000). */
   connectTimeoutMs?: number;
   /** A miss that proves nothing answers undefined instead of throwing IncompleteError. */
@@ -63,7 +69,9 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
   requireOption(sync === "none" || sync === "batch" || sync > 0, "sync", sync, "none, batch or ms above 0");
   requireOption(nudgeMs === false || nudgeMs > 0, "nudgeMs", nudgeMs, "false or ms above 0");
   requireOption(rescanMs === false || rescanMs > 0, "rescanMs", rescanMs, "false or ms above 0");
-  const { connectTimeoutMs = 30_000 } = options;
+  const { connectTimeoutMs = 30_000, maxSlots = MOST_SLOTS } = options;
+  const isSlotCount = Number.isInteger(maxSlots) && maxSlots >= 1 && maxSlots <= MOST_SLOTS;
+  requireOption(isSlotCount, "maxSlots", maxSlots, `1 to ${MOST_SLOTS}`);
   requireOption(connectTimeoutMs > 0, "connectTimeoutMs", connectTimeoutMs, "ms above 0");
   requireOption(divergenceLimit >= 0 && divergenceLimit <= 1, "divergenceLimit", divergenceLimit, "0 to 1");
   const { protocol = "auto", onDivergence = "guard" } = options;
@@ -88,6 +96,7 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
     rescanMs,
     onDivergence,
     divergenceLimit,
+    maxSlots,
     connectTimeoutMs,
     partial: options.partial ?? false,
     signal: options.signal,

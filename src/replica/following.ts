@@ -72,6 +72,7 @@ export class Following implements LinksListener {
       sync: options.sync,
       divergence: { mode: options.onDivergence, limit: options.divergenceLimit },
       leader: () => this.#links.leader,
+      maxSlots: options.maxSlots,
       protocol: () => versions.current,
       slice: this.slice,
       onScanBegins: (shard, isFirst) =>

@@ -8,7 +8,7 @@ import { within } from "../directory/deadline.ts";
 import { SyncTimer } from "../directory/sync_timer.ts";
 import { ClosedError, ProtocolError } from "../errors.ts";
 import { applyEvents } from "../fixed/apply.ts";
-import { checkShape, FileName, requireSameShape, slotSize } from "../fixed/layout.ts";
+import { checkShape, FileName, MOST_SLOTS, requireSameShape, slotSize } from "../fixed/layout.ts";
 import { loseSlot } from "../fixed/lost_slots.ts";
 import {
   finishScan,
@@ -33,8 +33,6 @@ import { touchSlots } from "./touch.ts";
 /** `none` leaves it to the system, `batch` before each Ack, a number every so many ms. */
 export type SyncPolicy = "none" | "batch" | number;
 
-/** Slots that a leader can make a shard hold: a count over it is damage, not data. */
-export const MOST_SLOTS = 2 ** 28;
 /** Bytes of a shard's slots, likewise; a resident shard lies in memory. */
 export const MOST_SHARD_BYTES = { resident: 2 ** 34, positional: 2 ** 40, mapped: 2 ** 40 };
 
@@ -48,6 +46,8 @@ export interface ReplicaTargetOptions {
   divergence: DivergencePolicy;
   /** The leader, for messages and slotcask.json. */
   leader: () => string;
+  /** Slots that a leader can make a shard hold. Default {@link MOST_SLOTS}. */
+  maxSlots?: number;
   /** The protocol in use. */
   protocol: () => 1 | 2;
   slice: TimeSlice;
@@ -175,8 +175,9 @@ export class ReplicaTarget implements ReplicationTarget {
   #requireRoom(id: number, slotCount: number, shape: Shape): void {
     const bytes = slotCount * slotSize(shape);
     const most = MOST_SHARD_BYTES[this.#options.directory.storage];
-    const problem = slotCount > MOST_SLOTS
-      ? `slot_count is ${slotCount}, the limit is ${MOST_SLOTS}`
+    const { maxSlots = MOST_SLOTS } = this.#options;
+    const problem = slotCount > maxSlots
+      ? `slot_count is ${slotCount}, the limit is ${maxSlots}`
       : bytes > most
       ? `${slotCount} slots are ${bytes} bytes, the limit is ${most}`
       : undefined;
@@ -382,7 +383,11 @@ export class ReplicaTarget implements ReplicationTarget {
       loseSlot(shard, slot);
       if (slice.isOver) await slice.yield();
     }
-    this.flush(shard.id);
+    try {
+      this.flush(shard.id);
+    } catch {
+      // None of them is trusted any more; what could not be written stays staged for the next sync.
+    }
   }
 
   #shard(id: number): Shard {

@@ -95,7 +95,7 @@ export class WatchHub implements ShardObserver {
   /** See {@link ShardObserver}. */
   written(shard: Shard, slot: number): void {
     const entry = intactEntry(shard, slot);
-    if (entry === undefined) return this.forgot(shard);
+    if (entry === undefined) return this.quarantined(shard);
     const [key, value] = entry;
     const vanished = this.#vanished.get(shard.id);
     if (vanished !== undefined && vanished.size > 0) vanished.delete(key.join());
@@ -118,8 +118,9 @@ export class WatchHub implements ShardObserver {
   }
 
   /** See {@link ShardObserver}. */
-  forgot(shard: Shard): void {
-    this.#doubted.add(shard.id);
+  forgot(): void {
+    // The slot has another content by now, and no scan may come: what is there tells which key is gone.
+    this.#emit({ type: "resync", reason: "rescan" });
   }
 
   #emit(change: Change): void {
@@ -166,6 +167,11 @@ class Watcher {
   /** Answers how many changes wait. */
   push(change: Change): number {
     if (this.isOver || !this.#matches(change)) return this.#queue.length;
+    // To read all again twice in a row is no use.
+    const last = this.#queue.at(-1);
+    if (change.type === "resync" && last?.type === "resync" && last.reason === change.reason) {
+      return this.#queue.length;
+    }
     if (this.#queue.length >= this.#limit) this.#queue = [{ type: "resync", reason: "overflow" }];
     else this.#queue.push(change);
     this.#wake?.();

@@ -143,6 +143,8 @@ export abstract class FileBase {
   }
 
   assumeUnsynced(): void {
+    // As it is read now: should the sync fail, the system may show an older one.
+    this.#header ??= this.#readHeader();
     this.#writes++;
     this.#blocks.addAll(this.positionOf(this.recordCount));
   }

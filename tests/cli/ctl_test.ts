@@ -54,6 +54,7 @@ describe("ctl acts on a running follower", () => {
       code: 0,
       out: expect.stringMatching(/^the rescan has begun/),
     });
+    await following.program.says("admin: rescan done");
     expect((await ctl("rescan", "--shard", "1")).code).toBe(0);
     await following.program.says('admin: rescan {"shard":1} done');
     const [code, message] = await failureOf(["rescan", "--shard", "2", "--admin", following.url]);

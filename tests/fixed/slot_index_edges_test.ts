@@ -53,3 +53,7 @@ test("hashesOf does not take a tag for a slot", () => {
   for (let from = 0; from < 2 ** 32;) from = index.hashesOf(slots, from);
   expect(index.has(slots.get(2000)!, 2000)).toBe(true);
 });
+
+test("the bytes are those of whole entries", () => {
+  expect(indexOf([4000, 5]).bytes % 8).toBe(0);
+});

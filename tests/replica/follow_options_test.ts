@@ -16,6 +16,7 @@ test("defaults", () => {
     rescanMs: 60_000,
     onDivergence: "guard",
     divergenceLimit: 0.1,
+    maxSlots: 268_435_456,
     connectTimeoutMs: 30_000,
     partial: false,
     signal: undefined,
@@ -55,6 +56,8 @@ test("what is given takes the place of a default, and of no other", () => {
 describe("what cannot be used is refused: the name, the value, and what is allowed", () => {
   test.each([
     [{ storage: "disk" }, 'storage is "disk", allowed are resident or positional or mapped'],
+    [{ maxSlots: 0 }, "maxSlots is 0, allowed are 1 to 268435456"],
+    [{ maxSlots: 268_435_457 }, "maxSlots is 268435457, allowed are 1 to 268435456"],
     [{ sync: 0 }, "sync is 0, allowed are none, batch or ms above 0"],
     [{ sync: "50ms" }, 'sync is "50ms"'],
     [{ sync: NaN }, "sync is null"],

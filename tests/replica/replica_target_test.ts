@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { COMPLETENESS_FILE } from "../../src/directory/completeness.ts";
 import { verifyDirectory } from "../../src/directory/verify.ts";
 import { errorWithCode } from "../../src/error_code.ts";
-import { MOST_SLOTS } from "../../src/replica/replica_target.ts";
+import { MOST_SLOTS } from "../../src/fixed/layout.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { nextTurn, TimeSlice } from "../../src/time_slice.ts";
 import { HeldFiles } from "../fakes/held_files.ts";
@@ -62,6 +62,13 @@ describe("the directory", () => {
     );
     expect(stage.target.directory).toBeUndefined();
     expect(existsSync(stage.path + "/db.meta")).toBe(false);
+  });
+
+  test("is not made for more slots than its owner allows", async () => {
+    await using stage = await TargetStage.open({ maxSlots: 63 });
+    const error = await rejection(stage.target.beginScan(0, "scan", LEADER));
+    expect(error.message).toBe("Cannot make room for shard 0: slot_count is 64, the limit is 63");
+    expect(stage.target.directory).toBeUndefined();
   });
 
   test("that is being made when it is closed is closed too", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { DEFAULT_TIMES } from "../../src/replication/times.ts";
-import { batch, put } from "../fakes/leader_frames.ts";
-import { talkIn } from "../fakes/talk.ts";
+import { batch, infoFrame, put } from "../fakes/leader_frames.ts";
+import { Talk, talkIn } from "../fakes/talk.ts";
 
 test("protocol 1: a batch alone tells that the leader streams, and the session stays live", () => {
   const talk = talkIn("live", { version: 1 });
@@ -12,4 +12,14 @@ test("protocol 1: a batch alone tells that the leader streams, and the session s
   talk.now += DEFAULT_TIMES.catchUpOnlyMs;
   expect(talk.said(talk.session.tick(talk.now))).toBe("");
   expect(talk.session.phase).toBe("live");
+});
+
+test("the silence of a scan counts from the moment at which the store was ready for it", () => {
+  const talk = new Talk();
+  talk.session.start(talk.now);
+  talk.frame(infoFrame());
+  const early = talk.now + DEFAULT_TIMES.silenceMs;
+  talk.now += 10_000;
+  talk.session.greeted(64, talk.now);
+  expect(talk.session.deadline).toBeGreaterThanOrEqual(early + 10_000);
 });
