@@ -119,6 +119,10 @@ export class WholeScan {
       this.#shard.counters.crcErrors++;
       return true;
     }
+    // It may have been unreadable a moment ago.
+    if (meta === old && !this.#shard.file.inMemory && slotEquals(this.#shard, slot, events, keyAt)) {
+      return false;
+    }
     this.findings.different++;
     return this.#overrule();
   }
