@@ -36,11 +36,12 @@ describe("equal keys", () => {
     }]);
     const told: unknown[] = [];
     shard.observers.add({
-      written: (_shard, slot) => told.push(`written ${slot}`),
+      written: (_shard, slot, keyChanged, previous) => told.push([slot, keyChanged, previous]),
       removed: (_shard, slot, _key, servedBy) => told.push(`removed ${slot}, served by ${servedBy}`),
     });
     apply(shard, [{ slot: 3, version: 2, key: "a" }]);
-    expect(told).toEqual(["removed 3, served by 0", "written 0"]);
+    // The slot itself gives the key up to nobody: what it holds is what it held.
+    expect(told).toEqual(["removed 3, served by 0", [0, false, 0]]);
   });
 });
 
@@ -52,6 +53,16 @@ test("a slot that the disk spoilt counts as that, and not as the leader's other 
   const scan = new WholeScan(shard, { mode: "guard", limit: 0.1 });
   expect(apply(shard, [{ slot: 1, version: 1, key: "a", value: "1" }], scan)).toBe(1);
   expect([shard.counters.crcErrors, shard.counters.diverged, scan.findings.different]).toEqual([1, 0, 0]);
+});
+
+test("a scan compares what memory holds, whatever became of the file under it", () => {
+  const { shard, disk } = makeShard(4, { kind: "resident" });
+  const events = [1, 2].map((slot) => ({ slot, version: 1, key: `k${slot}`, value: "v" }));
+  apply(shard, events);
+  damage(disk, 1, 12, 0xff);
+  const scan = new WholeScan(shard, { mode: "guard", limit: 0.1 });
+  expect(apply(shard, events, scan)).toBe(0);
+  expect([shard.counters.diverged, shard.counters.crcErrors, scan.findings.different]).toEqual([0, 0, 0]);
 });
 
 test.each([["its key", 0], ["another key", 0xff]])(

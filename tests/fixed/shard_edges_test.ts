@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { HEADER_BYTES } from "../../src/fixed/layout.ts";
+import { HEADER_BYTES, SLOT_HEADER_BYTES } from "../../src/fixed/layout.ts";
 import { OCCUPIED, packMeta } from "../../src/fixed/meta.ts";
 import { recoverShard } from "../../src/fixed/recover.ts";
 import { hashKey } from "../../src/fixed/routing.ts";
+import { slotHoldsKey } from "../../src/fixed/shard.ts";
+import { eventBytes } from "../../src/slot_events.ts";
 import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
 import { TimeSlice } from "../../src/time_slice.ts";
 import { MemoryFiles } from "../fakes/memory_files.ts";
@@ -12,6 +14,7 @@ import {
   makeShard,
   occupiedBytes,
   openShard,
+  SHAPE,
   slotWords,
   valueIn,
   valueOf,
@@ -74,3 +77,20 @@ describe.each(STORAGE_KINDS)("a shard over a %s file", (kind) => {
     },
   );
 });
+
+test.each([1, 3, 4, 5, 7, 8, 9, 12, 15])(
+  "keys of %d bytes that differ in one byte are two keys",
+  (keyLength) => {
+    const { shard } = makeShard(1, { shape: { ...SHAPE, keyLength } });
+    const key = Uint8Array.from({ length: keyLength }, (_, i) => 0x80 + i);
+    shard.file.window.set(key, shard.file.stage(0) + SLOT_HEADER_BYTES);
+    const holds = (bytes: Uint8Array) => [
+      shard.slotHasKey(0, bytes, 0),
+      slotHoldsKey(shard, 0, eventBytes(bytes), 0),
+    ];
+    expect(holds(key)).toEqual([true, true]);
+    for (let at = 0; at < keyLength; at++) {
+      expect([at, ...holds(key.with(at, 0x7f))]).toEqual([at, false, false]);
+    }
+  },
+);

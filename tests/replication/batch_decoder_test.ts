@@ -33,6 +33,10 @@ describe("a batch", () => {
     expect(last).toEqual({ slot: 4_294_967_295, meta: 0xffff_fffd, record: toHex(pattern(24, 3)) });
   });
 
+  test("that has not come yet has no events", () => {
+    expect(plainEvents(new BatchDecoder(LENGTHS).events)).toEqual([]);
+  });
+
   test("may be empty", () => {
     expect(decode(hex("03 00000000")).count).toBe(0);
   });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { UsageError } from "../../src/errors.ts";
 import { Framer } from "../../src/replication/framer.ts";
 import { FrameType, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
 import { batch, puts } from "../fakes/leader_frames.ts";
@@ -30,4 +31,14 @@ test("a framer that failed holds on to no bytes", () => {
   const frame = framer.next()!;
   expect(() => framer.next()).toThrow("type is 77");
   expect([frame.payload.length, framer.buffered]).toEqual([0, 0]);
+});
+
+test("a single byte that was not drained is not overwritten", () => {
+  const framer = new Framer();
+  framer.push(BATCH.subarray(0, 1));
+  expect(() => framer.push(BATCH.subarray(1))).toThrow(UsageError);
+  expect(() => framer.push(BATCH.subarray(1))).toThrow("1 of the last chunk are not drained or retained");
+  framer.retain();
+  framer.push(BATCH.subarray(1));
+  expect(framer.next()?.payload).toEqual(BATCH.subarray(5));
 });

@@ -23,3 +23,18 @@ test("the silence of a scan counts from the moment at which the store was ready 
   talk.session.greeted(64, talk.now);
   expect(talk.session.deadline).toBeGreaterThanOrEqual(early + 10_000);
 });
+
+test("a leader has its time to say more from CaughtUp on, however long the scan took", () => {
+  const talk = new Talk().greet();
+  talk.now += 5000;
+  talk.caughtUp();
+  expect(talk.session.deadline).toBe(talk.now + DEFAULT_TIMES.settleMs);
+});
+
+test("protocol 1: the stream has its time to begin from the judgement's end on, however long that took", () => {
+  const talk = new Talk({ version: 1 }).greet().caughtUp();
+  expect(talk.said(talk.session.judgeNow(talk.now))).toBe("judge");
+  talk.now += 5000;
+  talk.session.judged(talk.now);
+  expect(talk.session.deadline).toBe(talk.now + DEFAULT_TIMES.catchUpOnlyMs);
+});
