@@ -231,7 +231,7 @@ export class Conversation {
     const now = this.shared.now();
     if (frame.type === FrameType.SlotBatch && session.mustJudgeFirst) {
       const kept = { ...frame, payload: frame.payload.slice() };
-      return this.#performBoth(session.judgeNow(now), () => session.frame(kept, this.shared.now()));
+      return this.#performBoth(session.judgeNow(), () => session.frame(kept, this.shared.now()));
     }
     const waits = this.#perform(session.frame(frame, now));
     if (session.phase === "live") this.listener.onFresh();

@@ -33,13 +33,12 @@ import {
   writeAck,
 } from "./protocol.ts";
 import type { SessionOptions, SessionPhase } from "./session_options.ts";
+import { SlotBounds } from "./slot_bounds.ts";
 import { StreamPace } from "./stream_pace.ts";
 import type { EventSource } from "./target.ts";
 
 export type { SessionOptions, SessionPhase } from "./session_options.ts";
 
-/** A slot id this far beyond all that is known is an error, not a reason to grow the file. */
-const SLOT_SLACK = 65_536;
 /** While catching up with Acks that wait for nothing, the disk is asked once in so many batches. */
 const BATCHES_PER_SYNC = 64;
 
@@ -50,13 +49,11 @@ export class Session {
   info: ShardInfo | undefined;
   /** Frames, batches and events that came. */
   readonly received = { frames: 0, batches: 0, events: 0 };
-  /** The next slot of the scan. */
-  scanPosition = 0;
   readonly #options: SessionOptions;
   readonly #effects: Effect[] = [];
   readonly #ack = new Uint8Array(ACK_FRAME_BYTES);
   #decoder: BatchDecoder | undefined;
-  #knownSlots = 0;
+  readonly #bounds = new SlotBounds();
   #phaseAt: number;
   #heardAt: number;
   #sentAt: number;
@@ -123,10 +120,15 @@ export class Session {
     return this.#effects;
   }
 
+  /** The next slot of the scan. */
+  get scanPosition(): number {
+    return this.#bounds.scanPosition;
+  }
+
   /** The store is ready for the scan; it has room for `slotCount` slots. */
   greeted(slotCount: number, now: number): readonly Effect[] {
     this.#effects.length = 0;
-    this.#knownSlots = Math.max(slotCount, this.info!.slotCount);
+    this.#bounds.begin(Math.max(slotCount, this.info!.slotCount));
     this.#enter("catching-up", now);
     this.#heardAt = now;
     return this.#effects;
@@ -217,7 +219,7 @@ export class Session {
       throw new ProtocolError("Cannot accept SlotBatch in phase greeting: ShardInfo comes first");
     }
     const events = this.#decoder.decode(payload, this.#options);
-    const highestSlot = this.#requireKnownSlots(events);
+    const highestSlot = this.#bounds.requireKnown(events);
     if (this.#ackIsHeld) this.#sendAck(now);
     this.#batchAt = now;
     if (this.phase === "catching-up") this.#onScanned(events, now);
@@ -233,20 +235,8 @@ export class Session {
    * that now while we work. It promises nothing, as a scan that does not end begins anew.
    */
   #onScanned(events: SlotEvents, now: number): void {
-    this.#advanceScan(events);
+    this.#bounds.advanceScan(events);
     this.#sendAck(now);
-  }
-
-  /** Slots of a scan ascend: asked of a whole batch before any of it is applied. */
-  #advanceScan({ slots, count }: SlotEvents): void {
-    for (let i = 0; i < count; i++) {
-      if (slots[i] < this.scanPosition) {
-        throw new ProtocolError(
-          `Cannot apply SlotBatch: slot_id is ${slots[i]}, and the scan is at ${this.scanPosition} already`,
-        );
-      }
-      this.scanPosition = slots[i] + 1;
-    }
   }
 
   #onStreamed(events: number, payloadBytes: number): void {
@@ -267,7 +257,7 @@ export class Session {
         `Cannot accept CaughtUp in phase ${this.phase}: it comes once, in phase catching-up`,
       );
     }
-    this.scanPosition = this.#knownSlots;
+    this.#bounds.endScan();
     this.#enter("settling", now);
   }
 
@@ -285,7 +275,7 @@ export class Session {
 
   #onPhaseDeadline(now: number): void {
     const waited = Math.round(now - this.#heardAt);
-    if (this.phase === "settling") this.#settle(now);
+    if (this.phase === "settling") this.#settle();
     else if (this.phase === "live" && !this.#hasStreamed && this.#options.version === 1) {
       this.#enter("catch-up-only", now);
     } else if (this.phase !== "catch-up-only") {
@@ -296,8 +286,7 @@ export class Session {
     }
   }
 
-  #settle(now: number): void {
-    this.#phaseAt = now;
+  #settle(): void {
     this.#isJudging = true;
     this.#effects.push(this.#options.syncBatches ? { type: "sync" } : { type: "judge" });
   }
@@ -308,9 +297,9 @@ export class Session {
   }
 
   /** A batch came behind CaughtUp: see {@link mustJudgeFirst}. */
-  judgeNow(now: number): readonly Effect[] {
+  judgeNow(): readonly Effect[] {
     this.#effects.length = 0;
-    this.#settle(now);
+    this.#settle();
     return this.#effects;
   }
 
@@ -357,20 +346,6 @@ export class Session {
   #mayHoldAck(): boolean {
     const { version, nudgeMs } = this.#options;
     return this.phase === "live" && version === 2 && nudgeMs !== undefined && !this.#fullRun.isOpen;
-  }
-
-  #requireKnownSlots(events: SlotEvents): number {
-    let highest = -1;
-    for (let i = 0; i < events.count; i++) {
-      if (events.slots[i] > highest) highest = events.slots[i];
-    }
-    if (highest >= this.#knownSlots + SLOT_SLACK) {
-      throw new ProtocolError(
-        `Cannot apply SlotBatch: slot_id is ${highest}, and ${this.#knownSlots} slots are known`,
-      );
-    }
-    if (highest >= this.#knownSlots) this.#knownSlots = highest + 1;
-    return highest;
   }
 
   #source(): EventSource {

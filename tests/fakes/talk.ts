@@ -59,7 +59,7 @@ export class Talk {
   }
 
   judged(): this {
-    this.session.judgeNow(this.now);
+    this.session.judgeNow();
     this.session.judged(this.now);
     return this;
   }

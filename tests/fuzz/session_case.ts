@@ -124,7 +124,7 @@ export class SessionCase {
     this.#now += this.#random.below(40);
     this.phases.add(session.phase);
     if (frame.type === FrameType.SlotBatch && session.mustJudgeFirst) {
-      this.#perform(session.judgeNow(this.#now));
+      this.#perform(session.judgeNow());
       if (this.isOver) return;
     }
     this.#perform(session.frame(frame, this.#now));

@@ -46,7 +46,12 @@ export const SUBJECTS: readonly Subject[] = [
   },
   {
     name: "session",
-    files: ["src/replication/session.ts", "src/replication/full_run.ts", "src/replication/stream_pace.ts"],
+    files: [
+      "src/replication/session.ts",
+      "src/replication/slot_bounds.ts",
+      "src/replication/full_run.ts",
+      "src/replication/stream_pace.ts",
+    ],
     tests: [
       "replication/session_test.ts",
       "replication/session_times_test.ts",

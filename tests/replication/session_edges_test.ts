@@ -33,7 +33,7 @@ test("a leader has its time to say more from CaughtUp on, however long the scan 
 
 test("protocol 1: the stream has its time to begin from the judgement's end on, however long that took", () => {
   const talk = new Talk({ version: 1 }).greet().caughtUp();
-  expect(talk.said(talk.session.judgeNow(talk.now))).toBe("judge");
+  expect(talk.said(talk.session.judgeNow())).toBe("judge");
   talk.now += 5000;
   talk.session.judged(talk.now);
   expect(talk.session.deadline).toBe(talk.now + DEFAULT_TIMES.catchUpOnlyMs);

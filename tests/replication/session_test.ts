@@ -130,7 +130,7 @@ describe("the order of a session", () => {
   test("a batch right behind CaughtUp waits for the judgement", () => {
     const talk = talkIn("settling");
     expect(talk.session.mustJudgeFirst).toBe(true);
-    expect(talk.said(talk.session.judgeNow(talk.now))).toBe("judge");
+    expect(talk.said(talk.session.judgeNow())).toBe("judge");
     expect(talk.session.mustJudgeFirst).toBe(false);
     expect(talk.session.deadline).toBe(Infinity);
     talk.session.judged(talk.now);
@@ -282,7 +282,7 @@ describe("the connection closes", () => {
 
   test("while the scan is judged it was whole", () => {
     const talk = talkIn("settling");
-    talk.session.judgeNow(talk.now);
+    talk.session.judgeNow();
     expect(talk.session.closed().reason).toBe("closed");
   });
 });
