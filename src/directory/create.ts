@@ -18,18 +18,17 @@ export function createStoreFiles(files: Files, directory: string, shape: Shape):
     createDataFile(files, directory, shard, shape);
   }
   files.syncDirectory(directory);
-  syncParents(files, directory);
   writeFileAtomic(files, `${directory}/${FileName.dbMeta}`, encodeDbMeta(shape));
 }
 
 /**
- * Makes the directory's own name durable, and those of its parents, which may be new too. As far as they may be read:
+ * Makes the name of a directory durable, and those of its parents, which may be new too. As far as they may be read:
  * Deno need not be given more than the directory itself.
  */
-function syncParents(files: Files, directory: string): void {
+export async function syncParents(files: Files, directory: string): Promise<void> {
   for (let path = dirname(directory), below = directory; path !== below; below = path, path = dirname(path)) {
     try {
-      files.syncDirectory(path);
+      await files.syncDirectoryAsync(path);
     } catch {
       return;
     }

@@ -25,7 +25,7 @@ import type { StorageKind } from "../storage/slot_file.ts";
 import { wrapStorageError } from "../storage/storage_error.ts";
 import { TimeSlice } from "../time_slice.ts";
 import { Completeness, COMPLETENESS_FILE, readCompleteness } from "./completeness.ts";
-import { createDataFile, createStoreFiles } from "./create.ts";
+import { createDataFile, createStoreFiles, syncParents } from "./create.ts";
 import { within, writingUntil } from "./deadline.ts";
 import { examineDirectory, type FoundDirectory } from "./layout_check.ts";
 import { encodeSidecar, loadSidecar } from "./sidecar.ts";
@@ -110,6 +110,7 @@ export class Directory {
   ): Promise<Directory> {
     const found = examine(files, path);
     if (found !== undefined) requireSameCounts(found, shape, path);
+    await syncParents(files, path);
     createStoreFiles(files, path, shape);
     return (await Directory.open(files, path, options))!;
   }

@@ -304,6 +304,12 @@ export function slotEquals(shard: Shard, slot: number, events: EventBytes, keyAt
     (file.inMemory || shard.hasGoodCrc(file.view, offset));
 }
 
+/** The same of the slot that {@link Shard.isIntact} has just looked at, without reading it again. */
+export function foundEquals(shard: Shard, events: EventBytes, keyAt: number): boolean {
+  const { file, keyLength, valueLength, foundAt } = shard;
+  return equalViews(file.view, foundAt + SLOT_HEADER_BYTES, events.view, keyAt, keyLength + valueLength);
+}
+
 /** Whether a slot can be read, and holds the key at `keyAt`. */
 export function slotHoldsKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): boolean {
   const offset = offsetOf(shard, slot);

@@ -9,7 +9,7 @@
 import { DivergedError, ProtocolError } from "../errors.ts";
 import type { EventBytes, SlotEvents } from "../slot_events.ts";
 import { FREE, isNewer, OCCUPIED, statusOf, versionOf } from "./meta.ts";
-import { type Shard, slotEquals } from "./shard.ts";
+import { foundEquals, type Shard, slotEquals } from "./shard.ts";
 import { SlotSet } from "./slot_set.ts";
 
 /** What to do where the leader contradicts the copy. */
@@ -119,10 +119,8 @@ export class WholeScan {
       this.#shard.counters.crcErrors++;
       return true;
     }
-    // It may have been unreadable a moment ago.
-    if (meta === old && !this.#shard.file.inMemory && slotEquals(this.#shard, slot, events, keyAt)) {
-      return false;
-    }
+    // It may have been unreadable a moment ago, and may be again.
+    if (meta === old && foundEquals(this.#shard, events, keyAt)) return false;
     this.findings.different++;
     return this.#overrule();
   }

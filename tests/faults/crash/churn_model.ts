@@ -53,8 +53,11 @@ function numberOf(operation: number): number {
   return operation < 0 ? ~operation : operation;
 }
 
-/** Operations behind the newest put that may all be deletes, or of other shards. */
-const AHEAD = 64;
+/**
+ * Operations behind the newest put of which deletes may show: of a batch of 256 events they are written first, and in a
+ * shard of two these are 600 operations.
+ */
+const AHEAD = 1024;
 
 /** One operation of a churn. */
 interface Operation {
