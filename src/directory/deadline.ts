@@ -23,17 +23,6 @@ export function requireInTime(deadline: number): void {
   }
 }
 
-/** Files that write nothing more once a moment has passed, so that no work goes on behind a close. */
-export function writingUntil(deadline: number, files: Files): Files {
-  return {
-    ...renamingUntil(() => performance.now() > deadline, files),
-    write(...args) {
-      requireInTime(deadline);
-      return files.write(...args);
-    },
-  };
-}
-
 /** Files that replace none any more once it `isOver`: somebody else may have the directory by then. */
 export function renamingUntil(isOver: () => boolean, files: Files): Files {
   return {

@@ -26,7 +26,7 @@ import { wrapStorageError } from "../storage/storage_error.ts";
 import { TimeSlice } from "../time_slice.ts";
 import { Completeness, COMPLETENESS_FILE, readCompleteness } from "./completeness.ts";
 import { createDataFile, createStoreFiles, syncParents } from "./create.ts";
-import { within, writingUntil } from "./deadline.ts";
+import { requireInTime, within } from "./deadline.ts";
 import { examineDirectory, type FoundDirectory } from "./layout_check.ts";
 import { encodeSidecar, loadSidecar } from "./sidecar.ts";
 
@@ -258,8 +258,8 @@ export class Directory {
       if (shard.unverified.size > 0 || shard.file.hasLost) return false;
       const sidecar = this.shardPath(shard.id, FileName.sidecar);
       const metas = await encodeSidecar(shard.metas, this.#slice, deadline);
-      const files = writingUntil(deadline, this.#files);
-      await within(deadline, writeFileAtomicAsync(files, sidecar, metas));
+      const requireTime = () => requireInTime(deadline);
+      await within(deadline, writeFileAtomicAsync(this.#files, sidecar, metas, requireTime));
       shard.file.writeHeader(CLEAN_FLAG_AT, Uint8Array.of(1));
       await within(deadline, shard.file.sync());
       return true;

@@ -39,10 +39,11 @@ export class MetaTable {
     return Math.ceil(this.#length / PAGE_SLOTS);
   }
 
-  /** Copies the metas of a page, little-endian, to their place in the bytes of all. Returns how many bytes. */
+  /** Copies the metas of a page, little-endian, to their place in the zeroed bytes of all. Returns how many bytes. */
   copyPageTo(page: number, bytes: Uint8Array): number {
     const held = this.#bytesOf(page);
-    bytes.set(held, page * PAGE_SLOTS * 4);
+    // Memory that was never touched costs nothing, neither here nor there.
+    if (!isZero(this.#pages[page])) bytes.set(held, page * PAGE_SLOTS * 4);
     return held.length;
   }
 
@@ -57,6 +58,13 @@ export class MetaTable {
     const slots = Math.min(PAGE_SLOTS, this.#length - page * PAGE_SLOTS);
     return new Uint8Array(this.#pages[page].buffer, 0, slots * 4);
   }
+}
+
+function isZero(page: Uint32Array): boolean {
+  for (let i = 0; i < page.length; i++) {
+    if (page[i] !== 0) return false;
+  }
+  return true;
 }
 
 /** Shared memory is not counted towards the next garbage collection, which would be a step of milliseconds. */

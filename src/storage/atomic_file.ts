@@ -36,18 +36,25 @@ export function writeFileAtomic(files: Files, path: string, bytes: Uint8Array): 
 
 /**
  * The same without blocking the thread while the disk syncs. `bytes` must stay as they are until it resolves, and
- * two calls for one path must not overlap: they would share the temporary file.
+ * two calls for one path must not overlap: they would share the temporary file. `requireTime` is asked before each
+ * step, and gives up by throwing.
  */
-export async function writeFileAtomicAsync(files: Files, path: string, bytes: Uint8Array): Promise<void> {
+export async function writeFileAtomicAsync(
+  files: Files,
+  path: string,
+  bytes: Uint8Array,
+  requireTime: () => void = () => {},
+): Promise<void> {
   const temporary = path + TEMPORARY_SUFFIX;
   try {
     const file = openEmpty(files, temporary);
     try {
-      await writeInSteps(files, file, bytes);
+      await writeInSteps({ files, file, requireTime }, bytes);
       await files.sync(file);
     } finally {
       files.close(file);
     }
+    requireTime();
     files.rename(temporary, path);
     await files.syncDirectoryAsync(dirname(path));
   } catch (error) {
@@ -55,12 +62,31 @@ export async function writeFileAtomicAsync(files: Files, path: string, bytes: Ui
   }
 }
 
-/** A large file is written a piece a turn, so that nothing waits for all of it. */
-async function writeInSteps(files: Files, file: FileDescriptor, bytes: Uint8Array): Promise<void> {
+/**
+ * A large file is written a piece a turn, so that nothing waits for all of it. Pieces of zeros stay holes: a leader's
+ * mere claim of 2^28 slots would else fill a gigabyte.
+ */
+async function writeInSteps(
+  { files, file, requireTime }: { files: Files; file: FileDescriptor; requireTime: () => void },
+  bytes: Uint8Array,
+): Promise<void> {
+  if (bytes.length > STEP_BYTES) files.truncate(file, bytes.length);
   for (let at = 0; at < bytes.length; at += STEP_BYTES) {
     if (at > 0) await nextTurn();
-    files.write(file, bytes, at, Math.min(STEP_BYTES, bytes.length - at), at);
+    requireTime();
+    const length = Math.min(STEP_BYTES, bytes.length - at);
+    if (length < STEP_BYTES || !isZero(bytes, at, length)) files.write(file, bytes, at, length, at);
   }
+}
+
+/** Whether a piece is zeros, as far as it can be told by words. */
+function isZero(bytes: Uint8Array, at: number, length: number): boolean {
+  if ((bytes.byteOffset + at) % 4 !== 0) return false;
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, length / 4);
+  for (let i = 0; i < words.length; i++) {
+    if (words[i] !== 0) return false;
+  }
+  return true;
 }
 
 /** A crash may have left a temporary file that is longer than the new one. */

@@ -31,7 +31,7 @@ describe("MetaTable", () => {
       const table = new MetaTable();
       table.grow(length);
       for (let slot = 0; slot < length; slot++) table.set(slot, Math.imul(slot, 0x9e37_79b1) >>> 0);
-      const bytes = new Uint8Array(3 + length * 4 + 8).fill(0xee).subarray(3);
+      const bytes = new Uint8Array(3 + length * 4 + 8).fill(0xee, 3 + length * 4).subarray(3);
       let copied = 0;
       for (let page = 0; page < table.pageCount; page++) copied += table.copyPageTo(page, bytes);
       expect(copied).toBe(length * 4);

@@ -85,8 +85,10 @@ describe("what a leader claims costs nothing before it comes", () => {
     expect(memoryBytes() - memory).toBeLessThan(256 * MIB);
     expect(diskBytes(directory.path)).toBeLessThan(MIB);
     const closing = performance.now();
-    // Too many slots for a sidecar in time, and not left for the kill that comes behind a stop.
-    expect(await followed.follower.close()).toEqual([0]);
+    // A sidecar of so many slots is a gigabyte of holes: clean if it is made in time, and else not left for the kill that
+    // comes behind a stop.
+    expect([[], [0]]).toContainEqual(await followed.follower.close());
+    expect(memoryBytes() - memory).toBeLessThan(256 * MIB);
     expect(performance.now() - closing).toBeLessThan(4000);
     expect(diskBytes(directory.path)).toBeLessThan(MIB);
   }, LIMIT_MS);
