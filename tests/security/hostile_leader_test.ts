@@ -76,19 +76,20 @@ describe("what a leader claims costs nothing before it comes", () => {
     await using leader = await ScriptedLeader.start((connection) =>
       connection.scan([batch(puts(3))], { slotCount: MOST_SLOTS })
     );
-    const followed = await Followed.start(leader.address, directory.of("replica"), {
+    await using followed = await Followed.start(leader.address, directory.of("replica"), {
       times: { silenceMs: LIMIT_MS, greetingMs: LIMIT_MS },
       connectTimeoutMs: LIMIT_MS,
     });
     await followed.follower.caughtUp();
     expect(followed.follower.status().shards[0].slots.total).toBe(MOST_SLOTS);
-    expect(memoryBytes() - memory).toBeLessThan(256 * MIB);
+    // The metas alone would be 1 GiB. What other tests left in this process moves the figure by hundreds of MiB.
+    expect(memoryBytes() - memory).toBeLessThan(512 * MIB);
     expect(diskBytes(directory.path)).toBeLessThan(MIB);
     const closing = performance.now();
     // A sidecar of so many slots is a gigabyte of holes: clean if it is made in time, and else not left for the kill that
     // comes behind a stop.
     expect([[], [0]]).toContainEqual(await followed.follower.close());
-    expect(memoryBytes() - memory).toBeLessThan(256 * MIB);
+    expect(memoryBytes() - memory).toBeLessThan(512 * MIB);
     expect(performance.now() - closing).toBeLessThan(4000);
     expect(diskBytes(directory.path)).toBeLessThan(MIB);
   }, LIMIT_MS);
