@@ -8,6 +8,7 @@ import { dumpText, slotDifferences } from "./equal.ts";
 import { canRun, LIMIT_MS, RealLeader, SOON_MS, Stage, VERSIONS } from "./stage.ts";
 
 interface Scene {
+  version: PeerVersion;
   store: OwnStore;
   leader: Leader;
   address: string;
@@ -23,6 +24,7 @@ const SHAPES: { shape: PeerShape; shards: number; prefixBits: number; keys: numb
 
 async function setScene(
   stage: Stage,
+  version: PeerVersion,
   { shape, shards, prefixBits, keys }: typeof SHAPES[number],
 ): Promise<Scene> {
   const [keyLength, valueLength] = shape.split("x").map(Number);
@@ -32,7 +34,7 @@ async function setScene(
   for (let i = 0; i < keys; i++) store.put(fillKey(shape, 1, i), fillValue(shape, 1, i));
   const leader = await lead(store, "127.0.0.1:0");
   stage.onEnd(() => leader.close());
-  return { store, leader, address: `127.0.0.1:${leader.address.port}`, shape };
+  return { version, store, leader, address: `127.0.0.1:${leader.address.port}`, shape };
 }
 
 /** Changes of every kind: values, deletions, keys that come back in the slots of others, new ones. */
@@ -47,25 +49,33 @@ function change({ store, shape }: Scene, keys: number): void {
 /** armdb's own follower, over a directory of its own. */
 async function rustFollower(
   stage: Stage,
-  version: PeerVersion,
   scene: Scene,
   name = "rust",
 ): Promise<RealLeader> {
   const { shardCount, prefixBits } = scene.store.shape;
   const start = { shape: scene.shape, shards: shardCount, prefixBits, name, listen: false as const };
-  const follower = await stage.leader(version, start);
+  const follower = await stage.leader(scene.version, start);
   await follower.command(`follow ${scene.address}`);
   return follower;
 }
 
-async function expectSame({ store }: Scene, follower: RealLeader): Promise<void> {
-  await until(async () => Number(await follower.command("len")) === store.size, SOON_MS, "as many keys");
+/**
+ * Its files, in the end, and what it serves from memory. Not so armdb 0.1.14: a lookup there that meets a node
+ * which another shard's thread just removed goes past its key, so a follower now and then keeps a deleted key in
+ * memory (3 of 1,500 runs of 2 shards). Its files are right, and so is what it serves after it opened them again.
+ */
+async function expectSame({ version, store }: Scene, follower: RealLeader): Promise<void> {
+  const shards = store.shape.shardCount;
+  const differences = async () => {
+    await follower.command("flush");
+    // armdb's follower, too, began with an empty state.
+    return slotDifferences(store.dir, follower.dir, shards, { otherMetas: false });
+  };
+  await until(async () => (await differences()).length === 0, SOON_MS).catch(() => {});
+  expect(await differences()).toEqual([]);
+  if (version === 1 && shards > 1) return;
   const wanted = dumpText(store.entries());
   await until(async () => await follower.dump() === wanted, SOON_MS, "the same keys");
-  await follower.command("flush");
-  // armdb's follower, too, began with an empty state.
-  const shards = store.shape.shardCount;
-  expect(slotDifferences(store.dir, follower.dir, shards, { otherMetas: false })).toEqual([]);
 }
 
 async function applied(peer: ArmdbPeer): Promise<number> {
@@ -77,8 +87,8 @@ for (const version of VERSIONS) {
     for (const row of SHAPES) {
       test(`${row.shape}, ${row.shards} shards: catch-up, then live changes`, async () => {
         await using stage = new Stage();
-        const scene = await setScene(stage, row);
-        const follower = await rustFollower(stage, version, scene);
+        const scene = await setScene(stage, version, row);
+        const follower = await rustFollower(stage, scene);
         await expectSame(scene, follower);
         expect(scene.leader.eventsSent).toBeGreaterThanOrEqual(row.keys);
 
@@ -101,8 +111,8 @@ for (const version of VERSIONS) {
 
     test("it comes back after our leader restarted, and catches up with what it missed", async () => {
       await using stage = new Stage();
-      const scene = await setScene(stage, SHAPES[0]);
-      const follower = await rustFollower(stage, version, scene);
+      const scene = await setScene(stage, version, SHAPES[0]);
+      const follower = await rustFollower(stage, scene);
       await expectSame(scene, follower);
       await scene.leader.close();
       change(scene, 3000);
@@ -116,8 +126,8 @@ for (const version of VERSIONS) {
 
     test("beside one of ours, on the same leader", async () => {
       await using stage = new Stage();
-      const scene = await setScene(stage, SHAPES[1]);
-      const rust = await rustFollower(stage, version, scene);
+      const scene = await setScene(stage, version, SHAPES[1]);
+      const rust = await rustFollower(stage, scene);
       const follower = await stage.follow(scene.address);
       await follower.caughtUp();
       change(scene, 1000);
