@@ -5,10 +5,9 @@
  * process: in the middle of a scan the files are a mix of two moments.
  */
 
+import { StorageError } from "../errors.ts";
 import type { Files } from "../runtime/runtime.ts";
-import { writeFileAtomic, writeFileAtomicAsync } from "../storage/atomic_file.ts";
-import { wrapStorageError } from "../storage/storage_error.ts";
-import { renamingUntil } from "./deadline.ts";
+import { readWhole, writeFileAtomic, writeFileAtomicAsync } from "../storage/atomic_file.ts";
 
 /** Name of the file. */
 export const COMPLETENESS_FILE = "slotcask.json";
@@ -42,7 +41,7 @@ export class Completeness {
 
   /** The file at `path` with the given content, which counts as what the last process left. */
   constructor(files: Files, path: string, state: CompletenessState) {
-    this.#files = renamingUntil(() => this.#isClosed, files);
+    this.#files = files;
     this.#path = path;
     this.#state = state;
     this.#trustedAtOpen = state.shards.map((shard) => shard.scanningSinceMs === null);
@@ -130,8 +129,14 @@ export class Completeness {
   #write(): Promise<void> {
     return this.#queued ??= this.#writing = this.#writing.catch(() => {}).then(() => {
       this.#queued = undefined;
-      return writeFileAtomicAsync(this.#files, this.#path, encodeCompleteness(this.#state));
+      const bytes = encodeCompleteness(this.#state);
+      return writeFileAtomicAsync(this.#files, this.#path, bytes, () => this.#requireOpen());
     });
+  }
+
+  /** Somebody else may have the directory once it is closed. */
+  #requireOpen(): void {
+    if (this.#isClosed) throw new StorageError(`Cannot replace ${this.#path}: its directory is closed`);
   }
 
   /** The write of each shard's mark. */
@@ -147,21 +152,13 @@ export function encodeCompleteness(state: CompletenessState): Uint8Array {
 
 /** Reads the file; anything but a well-formed one for so many shards counts as absent. Throws StorageError. */
 export function readCompleteness(files: Files, path: string, shardCount: number): CompletenessState {
-  const bytes = readBytes(files, path);
+  const bytes = readWhole(files, path);
   const parsed = bytes === undefined ? undefined : parseState(new TextDecoder().decode(bytes));
   return parsed !== undefined && parsed.shards.length === shardCount ? parsed : {
     leader: null,
     protocol: null,
     shards: Array.from({ length: shardCount }, nothing),
   };
-}
-
-function readBytes(files: Files, path: string): Uint8Array | undefined {
-  try {
-    return files.readFile(path);
-  } catch (error) {
-    throw wrapStorageError(error, "read", path);
-  }
 }
 
 /** What is known of a shard that was never scanned. */

@@ -1,6 +1,6 @@
 import { type Cursor, decodeCursor, encodeCursor } from "../fixed/cursor.ts";
 import type { FileDescriptor, Files } from "../runtime/runtime.ts";
-import { wrapStorageError } from "../storage/storage_error.ts";
+import { readWhole } from "../storage/atomic_file.ts";
 
 /** A cursor is saved at the end of the batch that completes so many events. */
 const EVENTS_PER_SAVE = 1000;
@@ -91,10 +91,6 @@ export class CursorFile {
 
 /** The cursor at a path; undefined where there is none, or none that can be true. Throws StorageError. */
 export function readCursor(files: Files, path: string): Cursor | undefined {
-  try {
-    const bytes = files.readFile(path);
-    return bytes === undefined ? undefined : decodeCursor(bytes);
-  } catch (error) {
-    throw wrapStorageError(error, "read", path);
-  }
+  const bytes = readWhole(files, path);
+  return bytes === undefined ? undefined : decodeCursor(bytes);
 }

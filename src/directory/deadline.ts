@@ -1,5 +1,4 @@
 import { StorageError } from "../errors.ts";
-import type { Files } from "../runtime/runtime.ts";
 
 /** Waits for work, but not beyond a moment on the performance clock: then rejects with StorageError. */
 export async function within(deadline: number, work: Promise<unknown> | undefined): Promise<void> {
@@ -21,15 +20,4 @@ export function requireInTime(deadline: number): void {
   if (performance.now() > deadline) {
     throw new StorageError("Cannot close in time: there is too much to write");
   }
-}
-
-/** Files that replace none any more once it `isOver`: somebody else may have the directory by then. */
-export function renamingUntil(isOver: () => boolean, files: Files): Files {
-  return {
-    ...files,
-    rename(from, to) {
-      if (isOver()) throw new StorageError(`Cannot replace ${to}: its directory is closed`);
-      files.rename(from, to);
-    },
-  };
 }

@@ -1,3 +1,5 @@
+import { isZero } from "../is_zero.ts";
+
 const PAGE_SHIFT = 16;
 const PAGE_SLOTS = 1 << PAGE_SHIFT;
 const PAGE_MASK = PAGE_SLOTS - 1;
@@ -58,13 +60,6 @@ export class MetaTable {
     const slots = Math.min(PAGE_SLOTS, this.#length - page * PAGE_SLOTS);
     return new Uint8Array(this.#pages[page].buffer, 0, slots * 4);
   }
-}
-
-function isZero(page: Uint32Array): boolean {
-  for (let i = 0; i < page.length; i++) {
-    if (page[i] !== 0) return false;
-  }
-  return true;
 }
 
 /** Shared memory is not counted towards the next garbage collection, which would be a step of milliseconds. */

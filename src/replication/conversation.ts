@@ -2,13 +2,15 @@
  * One connection from its begin to its end: feeds the session, performs its effects, owns socket and timer.
  */
 
+import { asError } from "../error_code.ts";
 import { ConnectionError, SlotcaskError } from "../errors.ts";
 import { eventBytes } from "../slot_events.ts";
 import type { Connection } from "../runtime/runtime.ts";
-import { LONGEST_TIMEOUT_MS, nextTurn } from "../time_slice.ts";
+import { nextTurn } from "../time_slice.ts";
 import { LinkCounters } from "./counters.ts";
 import { type Frame, Framer } from "./framer.ts";
 import type { LinkShared } from "./link_shared.ts";
+import { PatientTimer } from "./patient_timer.ts";
 import { FrameType, type ShardInfo } from "./protocol.ts";
 import type { Effect, EndReason } from "./effect.ts";
 import { Session } from "./session.ts";
@@ -38,13 +40,6 @@ export interface ConversationListener {
   onSuspectDrops(): void;
 }
 
-/**
- * A timer that comes so late says that the process stood still. What came meanwhile, the end of the connection among
- * it, lies unread in the kernel, and nothing is concluded from silence before it was looked at.
- */
-const LATE_MS = 25;
-/** How long to look, and how often in a row: a machine that is always late must go on all the same. */
-const GRACE_MS = 50, MOST_GRACES = 4;
 /** A timer that comes so early counts as one in time: to wait for the rest would be an awakening of its own. */
 const EARLY_MS = 0.5;
 /** slot_id and meta. */
@@ -71,9 +66,12 @@ export class Conversation {
   #isBusy = false;
   #isPaused = false;
   #closedByPeer = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #timerDue = Infinity;
-  #graces = 0;
+  readonly #timer = new PatientTimer({
+    now: () => this.shared.now(),
+    isWanted: () => !this.#isOver && !this.#isBusy,
+    onDue: (now) => this.#onDue(now),
+  });
+  #workLimit: ReturnType<typeof setTimeout> | undefined;
   #hasDroppedEarly = false;
 
   /** A conversation that begins with {@link start}. */
@@ -112,15 +110,15 @@ export class Conversation {
   end(end: End): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     this.#abort.abort();
     this.#end = end;
     if (!this.#isBusy) return this.#resolveEnd(end);
-    this.#timer = setTimeout(() => this.#resolveEnd(end), WORK_LIMIT_MS);
+    this.#workLimit = setTimeout(() => this.#resolveEnd(end), WORK_LIMIT_MS);
   }
 
   #workEnded(): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#workLimit);
     this.#resolveEnd(this.#end!);
   }
 
@@ -211,7 +209,7 @@ export class Conversation {
     this.listener.onProgress(this.session!);
     if (this.#closedByPeer) return this.#endByPeer();
     // Whoever was told of the progress may have ended it.
-    if (!this.#isOver) this.#armTimer();
+    if (!this.#isOver) this.#timer.arm(this.session!.deadline);
   }
 
   /** Lets the event loop run until `work` is done; what came meanwhile is kept. */
@@ -358,30 +356,11 @@ export class Conversation {
     else this.listener.onSuspectDrops();
   }
 
-  #armTimer(): void {
-    const due = this.session!.deadline;
-    if (due < this.#timerDue) this.#armAt(due);
-  }
-
-  #armAt(due: number): void {
-    if (this.#timerDue !== Infinity) clearTimeout(this.#timer);
-    this.#timerDue = due;
-    // Whole ms: the runtimes cut what is left off, and come too early.
-    const wait = Math.ceil(Math.min(Math.max(0, due - this.shared.now()), LONGEST_TIMEOUT_MS));
-    this.#timer = setTimeout(this.#onTimer, wait);
-  }
-
-  #onTimer = (): void => {
-    const now = this.shared.now();
-    const lateMs = now - this.#timerDue;
-    this.#timerDue = Infinity;
-    if (this.#isOver || this.#isBusy) return;
-    if (lateMs > LATE_MS && this.#graces++ < MOST_GRACES) return this.#armAt(now + GRACE_MS);
-    this.#graces = 0;
+  #onDue(now: number): void {
     const { deadline } = this.session!;
-    if (now + EARLY_MS >= deadline) this.#run(() => this.session!.tick(Math.max(now, deadline)));
-    else this.#armTimer();
-  };
+    if (now + EARLY_MS < deadline) this.#timer.arm(deadline);
+    else this.#run(() => this.session!.tick(Math.max(now, deadline)));
+  }
 
   #fail(error: unknown): void {
     this.#isBusy = false;
@@ -391,13 +370,13 @@ export class Conversation {
 }
 
 function errorEnd(error: unknown): End {
-  return { reason: "error", error: error instanceof Error ? error : new Error(String(error)) };
+  return { reason: "error", error: asError(error) };
 }
 
 /** A permission that was not given is not given by trying again. */
 function connectionError(error: unknown, leader: string): Error {
   if (error instanceof SlotcaskError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = asError(error).message;
   const isDenied = reason.includes("--allow-net");
   const options = { cause: error, remedy: isDenied ? "stop" as const : undefined };
   return new ConnectionError(`Cannot connect to ${leader}: ${reason}`, options);

@@ -5,6 +5,7 @@
  * up equal either way, and a slot that is written a thousand times while the follower is slow costs one event.
  */
 
+import { asError } from "../error_code.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Connection, ConnectionHandlers } from "../runtime/runtime.ts";
 import { nextTurn, TimeSlice } from "../time_slice.ts";
@@ -111,7 +112,7 @@ export class LeaderConnection implements ConnectionHandlers {
         if (this.#isOver) return;
       }
     } catch (error) {
-      this.cut(error instanceof Error ? error.message : String(error));
+      this.cut(asError(error).message);
     }
   }
 
@@ -179,7 +180,7 @@ export class LeaderConnection implements ConnectionHandlers {
     this.#connection.write(encodeShardInfo({ ...shape, slotSize, slotCount: this.#slotCount }));
     // Slots behind the scan's position are still to come; those before it, and new ones, must be sent again.
     this.#unsubscribe = this.#source.subscribe(shard, (slot) => this.#onChange(slot));
-    this.#scan().catch((error) => this.cut(error instanceof Error ? error.message : String(error)));
+    this.#scan().catch((error) => this.cut(asError(error).message));
   }
 
   #refuse(message: string): void {

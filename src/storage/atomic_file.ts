@@ -2,6 +2,7 @@
 
 import { dirname } from "node:path";
 import type { FileDescriptor, Files } from "../runtime/runtime.ts";
+import { isZero } from "../is_zero.ts";
 import { nextTurn } from "../time_slice.ts";
 import { wrapStorageError } from "./storage_error.ts";
 
@@ -10,6 +11,15 @@ const STEP_BYTES = 512 << 10;
 
 /** What the temporary file beside PATH is called: PATH and this. */
 export const TEMPORARY_SUFFIX = ".tmp";
+
+/** The bytes of a file; undefined where there is none. Throws StorageError. */
+export function readWhole(files: Files, path: string): Uint8Array | undefined {
+  try {
+    return files.readFile(path);
+  } catch (error) {
+    throw wrapStorageError(error, "read", path);
+  }
+}
 
 /**
  * Replaces a file: writes a temporary one beside it, syncs it, renames it over the file, syncs the directory.
@@ -36,25 +46,25 @@ export function writeFileAtomic(files: Files, path: string, bytes: Uint8Array): 
 
 /**
  * The same without blocking the thread while the disk syncs. `bytes` must stay as they are until it resolves, and
- * two calls for one path must not overlap: they would share the temporary file. `requireTime` is asked before each
- * step, and gives up by throwing.
+ * two calls for one path must not overlap: they would share the temporary file. `requireWanted` is asked before
+ * each step, and gives up by throwing.
  */
 export async function writeFileAtomicAsync(
   files: Files,
   path: string,
   bytes: Uint8Array,
-  requireTime: () => void = () => {},
+  requireWanted: () => void = () => {},
 ): Promise<void> {
   const temporary = path + TEMPORARY_SUFFIX;
   try {
     const file = openEmpty(files, temporary);
     try {
-      await writeInSteps({ files, file, requireTime }, bytes);
+      await writeInSteps({ files, file, requireWanted }, bytes);
       await files.sync(file);
     } finally {
       files.close(file);
     }
-    requireTime();
+    requireWanted();
     files.rename(temporary, path);
     await files.syncDirectoryAsync(dirname(path));
   } catch (error) {
@@ -67,26 +77,22 @@ export async function writeFileAtomicAsync(
  * mere claim of 2^28 slots would else fill a gigabyte.
  */
 async function writeInSteps(
-  { files, file, requireTime }: { files: Files; file: FileDescriptor; requireTime: () => void },
+  { files, file, requireWanted }: { files: Files; file: FileDescriptor; requireWanted: () => void },
   bytes: Uint8Array,
 ): Promise<void> {
   if (bytes.length > STEP_BYTES) files.truncate(file, bytes.length);
   for (let at = 0; at < bytes.length; at += STEP_BYTES) {
     if (at > 0) await nextTurn();
-    requireTime();
+    requireWanted();
     const length = Math.min(STEP_BYTES, bytes.length - at);
-    if (length < STEP_BYTES || !isZero(bytes, at, length)) files.write(file, bytes, at, length, at);
+    if (length < STEP_BYTES || !isHole(bytes, at, length)) files.write(file, bytes, at, length, at);
   }
 }
 
 /** Whether a piece is zeros, as far as it can be told by words. */
-function isZero(bytes: Uint8Array, at: number, length: number): boolean {
+function isHole(bytes: Uint8Array, at: number, length: number): boolean {
   if ((bytes.byteOffset + at) % 4 !== 0) return false;
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, length / 4);
-  for (let i = 0; i < words.length; i++) {
-    if (words[i] !== 0) return false;
-  }
-  return true;
+  return isZero(new Uint32Array(bytes.buffer, bytes.byteOffset + at, length / 4));
 }
 
 /** A crash may have left a temporary file that is longer than the new one. */

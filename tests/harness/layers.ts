@@ -35,7 +35,7 @@ const BELOW_WIRING = [
 export const LAYERS: readonly Layer[] = [
   {
     name: "shared",
-    files: /^src\/(errors|error_code|histogram|last_error|slot_events|time_slice|version)\.ts$/,
+    files: /^src\/(errors|error_code|histogram|is_zero|last_error|slot_events|time_slice|version)\.ts$/,
     imports: [],
   },
   // Typed keys and values: bytes to fields and back.
@@ -64,7 +64,7 @@ export const LAYERS: readonly Layer[] = [
   // One shard's socket and timers.
   {
     name: "link",
-    files: /^src\/replication\/(link\w*|conversation|retarget)\.ts$/,
+    files: /^src\/replication\/(link\w*|conversation|patient_timer|retarget)\.ts$/,
     imports: ["shared", "protocol", "type:runtime interface"],
   },
   // Sans-I/O: codec, framer, session and what they decide with.
