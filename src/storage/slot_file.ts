@@ -189,7 +189,8 @@ export abstract class FileBase {
 
   async sync(): Promise<void> {
     while (this.#syncing !== undefined) await this.#syncing.catch(() => {});
-    if (!this.hasUnsyncedWrites && !this.isCut) return;
+    if (this.isCut) this.#restore();
+    if (!this.hasUnsyncedWrites) return;
     this.#syncing = this.#makeDurable();
     try {
       await this.#syncing;
@@ -204,7 +205,6 @@ export abstract class FileBase {
   }
 
   async #makeDurable(): Promise<void> {
-    if (this.isCut) this.#restore();
     if (this.#mustRewrite) {
       for (const _step of this.#rewriting()) await nextTurn();
     }
@@ -284,8 +284,8 @@ export abstract class FileBase {
   }
 
   syncNow(): void {
-    if (!this.hasUnsyncedWrites && !this.isCut) return;
     if (this.isCut) this.#restore();
+    if (!this.hasUnsyncedWrites) return;
     if (this.#mustRewrite) [...this.#rewriting()];
     // Beside a sync that goes on, which may still tell of lost pages: what that one covers stays covered by it.
     const writes = this.#syncing === undefined ? this.#beginSync() : this.#writes;
