@@ -3,6 +3,7 @@
  * the commands that look and do not serve.
  */
 
+import { errorCode } from "../error_code.ts";
 import { DamagedDirectoryError, ForeignDirectoryError, SlotcaskError } from "../errors.ts";
 import {
   checkHeader,
@@ -19,7 +20,7 @@ import type { Files } from "../runtime/runtime.ts";
 import type { Shape } from "../slot_events.ts";
 import { openSlotFile } from "../storage/open_slot_file.ts";
 import type { SlotFile } from "../storage/slot_file.ts";
-import { errorCode, wrapStorageError } from "../storage/storage_error.ts";
+import { wrapStorageError } from "../storage/storage_error.ts";
 import type { TimeSlice } from "../time_slice.ts";
 import { examineDirectory, readHead } from "./layout_check.ts";
 

@@ -1,10 +1,8 @@
-import { asError } from "../error_code.ts";
-import { StorageError } from "../errors.ts";
 import { copyOf } from "./copy.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { OCCUPIED, statusOf } from "./meta.ts";
 import { hashKey } from "./routing.ts";
-import type { Shard, ShardObserver } from "./shard.ts";
+import { type Shard, type ShardObserver, unreadable } from "./shard.ts";
 
 /** Whether a slot serves its key: OCCUPIED, verified, and preferred over others with an equal key. */
 export function servesKey(shard: Shard, slot: number): boolean {
@@ -36,8 +34,7 @@ function isSound(shard: Shard, slot: number): boolean {
     if (shard.isIntact(slot)) return true;
   } catch (error) {
     // One slot after the other would be taken out of service.
-    const { message } = asError(error);
-    throw new StorageError(`Cannot read slot ${slot} of shard ${shard.id}: ${message}`, { cause: error });
+    throw unreadable(shard, slot, error);
   }
   shard.quarantineSlot(slot);
   return false;
@@ -51,11 +48,7 @@ export function copyEntry(shard: Shard, slot: number): [key: Uint8Array, value: 
 /** The same, of what is checked first; undefined where the slot cannot be read, or is not what was written to it. */
 export function intactEntry(shard: Shard, slot: number): [key: Uint8Array, value: Uint8Array] | undefined {
   if (shard.file.inMemory) return copyEntry(shard, slot);
-  try {
-    return shard.isIntact(slot) ? entryAt(shard, shard.foundAt) : undefined;
-  } catch {
-    return undefined;
-  }
+  return shard.isReadable(slot) ? entryAt(shard, shard.foundAt) : undefined;
 }
 
 function entryAt(shard: Shard, offset: number): [key: Uint8Array, value: Uint8Array] {

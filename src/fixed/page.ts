@@ -5,8 +5,7 @@
  * that moves between two calls may be missed or come twice. `Store.entries` reads all at once, without that.
  */
 
-import { asError } from "../error_code.ts";
-import { StorageError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { copyOf } from "./copy.ts";
 import { SLOT_HEADER_BYTES } from "./layout.ts";
 import { OCCUPIED, statusOf } from "./meta.ts";
@@ -111,7 +110,7 @@ class Page {
     let loaded = first;
     for (let slot = first; slot < end; slot++) {
       if (statusOf(metas.get(slot)) !== OCCUPIED) continue;
-      if (!file.inMemory && slot >= loaded) loaded = slot + load(shard, slot, end - slot);
+      if (!file.inMemory && slot >= loaded) loaded = slot + shard.load(slot, end - slot);
       if (!this.#hasPrefix(shard, slot)) continue;
       const entry = this.#entryOf(shard, slot);
       if (entry === undefined) continue;
@@ -138,15 +137,6 @@ class Page {
     const { value, version, slot: foundIn, shard } = this.store.lookup(key);
     if (foundIn !== slot || shard !== id) return undefined;
     return { key, value: value!, version: version!, slot, shard };
-  }
-}
-
-function load({ id, file }: Shard, first: number, count: number): number {
-  try {
-    return file.load(first, count);
-  } catch (error) {
-    const { message } = asError(error);
-    throw new StorageError(`Cannot read slot ${first} of shard ${id}: ${message}`, { cause: error });
   }
 }
 

@@ -40,30 +40,38 @@ export async function finishScan(scan: WholeScan, steps: Steps): Promise<void> {
 
 /** Forgets the vacant slots that a whole scan did not see: what comes into them counts, whatever its version. */
 export async function forgetVacant(shard: Shard, scan: WholeScan, steps: Steps): Promise<void> {
-  steps.slice.begin();
-  for (const slot of scan.unseenVacant) {
-    if (statusOf(shard.metas.get(slot)) === OCCUPIED) continue;
-    forgetSlot(shard, slot);
-    if (!steps.slice.isOver) continue;
-    shard.file.flush();
-    await pause(steps);
-  }
+  await inSteps(shard, scan.unseenVacant, steps, (slot) => {
+    if (statusOf(shard.metas.get(slot)) !== OCCUPIED) forgetSlot(shard, slot);
+  });
 }
 
 /** Forgets the slots that two scans in a row did not see. Returns how many; the caller flushes. */
 export async function forgetSuspects(shard: Shard, steps: Steps): Promise<number> {
-  const before = shard.counters.diverged;
-  steps.slice.begin();
-  for (const slot of shard.suspects) {
-    if (statusOf(shard.metas.get(slot)) !== OCCUPIED) continue;
+  const { counters } = shard;
+  const before = counters.diverged;
+  await inSteps(shard, shard.suspects, steps, (slot) => {
+    if (statusOf(shard.metas.get(slot)) !== OCCUPIED) return;
     forgetSlot(shard, slot);
-    shard.counters.diverged++;
+    counters.diverged++;
+  });
+  shard.suspects.clear();
+  return counters.diverged - before;
+}
+
+/** Changes slot after slot; what was changed is in the file before others run. */
+async function inSteps(
+  shard: Shard,
+  slots: Iterable<number>,
+  steps: Steps,
+  change: (slot: number) => void,
+): Promise<void> {
+  steps.slice.begin();
+  for (const slot of slots) {
+    change(slot);
     if (!steps.slice.isOver) continue;
     shard.file.flush();
     await pause(steps);
   }
-  shard.suspects.clear();
-  return shard.counters.diverged - before;
 }
 
 /** Suspects the slots that a whole scan did not see. Returns how many. */

@@ -1,3 +1,5 @@
+import { reasonOf } from "../error_code.ts";
+import { StorageError } from "../errors.ts";
 import type { SlotFile } from "../storage/slot_file.ts";
 import type { EventBytes, Shape } from "../slot_events.ts";
 import { SLOT_HEADER_BYTES, slotCrc } from "./layout.ts";
@@ -188,6 +190,24 @@ export class Shard implements KeySource {
     return this.#isIntactAt(slot, this.#foundAt);
   }
 
+  /** The same, where one that cannot be read is not intact either. */
+  isReadable(slot: number): boolean {
+    try {
+      return this.isIntact(slot);
+    } catch {
+      return false;
+    }
+  }
+
+  /** {@link SlotFile.load}; throws StorageError. */
+  load(first: number, count: number): number {
+    try {
+      return this.file.load(first, count);
+    } catch (error) {
+      throw unreadable(this, first, error);
+    }
+  }
+
   #isIntactAt(slot: number, offset: number): boolean {
     const { window } = this.file;
     return this.#crcMatchesAt(slot, offset) &&
@@ -292,6 +312,11 @@ export class Shard implements KeySource {
     for (let i = 0; i < key.length; i++) key[i] = this.file.window[offset + i];
     return true;
   }
+}
+
+/** The error of a slot that cannot be read. */
+export function unreadable({ id }: Shard, slot: number, error: unknown): StorageError {
+  return new StorageError(`Cannot read slot ${slot} of shard ${id}: ${reasonOf(error)}`, { cause: error });
 }
 
 /** Whether an OCCUPIED slot holds exactly the key and value at `keyAt`, under a good CRC; one that can be read. */

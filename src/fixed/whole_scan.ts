@@ -115,7 +115,7 @@ export class WholeScan {
       (statusOf(meta) !== OCCUPIED || slotEquals(this.#shard, slot, events, keyAt));
     if (same) return false;
     // What a disk did to our copy says nothing of the leader; our meta, which is in memory, does.
-    if (meta === old && !isReadable(this.#shard, slot)) {
+    if (meta === old && !this.#shard.isReadable(slot)) {
       this.#shard.counters.crcErrors++;
       return true;
     }
@@ -167,14 +167,5 @@ export class WholeScan {
     if (this.#policy.mode === "accept") return Infinity;
     if (this.#policy.mode === "hold") return 0;
     return Math.max(LEAST_LIMIT, Math.floor(this.#policy.limit * passed));
-  }
-}
-
-/** Whether a slot can be read, and is what was written to it. */
-function isReadable(shard: Shard, slot: number): boolean {
-  try {
-    return shard.isIntact(slot);
-  } catch {
-    return false;
   }
 }

@@ -11,7 +11,6 @@ import type { Shard } from "../fixed/shard.ts";
 import type { Store } from "../fixed/store.ts";
 import type { TimeSlice } from "../time_slice.ts";
 import type { VerifyStatus } from "./status.ts";
-import { wrapStorageError } from "../storage/storage_error.ts";
 
 /** Bytes that are checked between two looks at the clock: a quarter of a millisecond, with slots of 32 bytes. */
 const STEP_BYTES = 128 << 10;
@@ -97,7 +96,7 @@ class ShardScrub {
   #check(first: number, count: number): number {
     const shard = this.#shard;
     // Slots in memory must not be read again: what is staged would be lost.
-    const slots = shard.file.inMemory ? count : load(shard, first, count);
+    const slots = shard.file.inMemory ? count : shard.load(first, count);
     for (let slot = first; slot < first + slots; slot++) {
       if (isDamaged(shard, slot)) this.#quarantineByKey(slot);
     }
@@ -129,14 +128,6 @@ class ShardScrub {
   #quarantine(slot: number, hash: number, key: Uint8Array): void {
     this.#shard.quarantine(slot, hash, key, 0);
     this.#options.status.damaged++;
-  }
-}
-
-function load({ id, file }: Shard, first: number, count: number): number {
-  try {
-    return file.load(first, count);
-  } catch (error) {
-    throw wrapStorageError(error, "read", `slot ${first} of shard ${id}`);
   }
 }
 

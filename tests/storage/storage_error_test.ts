@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { LockedError, StorageError } from "../../src/errors.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
-import { errorCode, wrapStorageError } from "../../src/storage/storage_error.ts";
+import { errorCode } from "../../src/error_code.ts";
+import { wrapStorageError } from "../../src/storage/storage_error.ts";
 
 describe("wrapStorageError", () => {
   test("says what failed, where and why, with the same words for every runtime", () => {
