@@ -34,6 +34,7 @@ export type { HistogramSnapshot } from "./src/histogram.ts";
 export type { EndReason } from "./src/replication/effect.ts";
 export type { Phase } from "./src/replication/phase.ts";
 export type { BackoffOptions } from "./src/replication/backoff.ts";
+export type { LinkLimits } from "./src/replication/limits.ts";
 export type { RescanSettings } from "./src/replication/links.ts";
 export type { SessionTimes } from "./src/replication/times.ts";
 

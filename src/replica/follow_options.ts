@@ -5,6 +5,7 @@ import { type BackoffOptions, DEFAULT_BACKOFF } from "../replication/backoff.ts"
 import { DEFAULT_RESCAN, type RescanSettings } from "../replication/links.ts";
 import type { Phase } from "../replication/phase.ts";
 import type { EndReason } from "../replication/effect.ts";
+import { DEFAULT_LIMITS, type LinkLimits } from "../replication/limits.ts";
 import { DEFAULT_TIMES, type SessionTimes } from "../replication/times.ts";
 import { STORAGE_KINDS, type StorageKind } from "../storage/slot_file.ts";
 
@@ -39,6 +40,8 @@ export interface FollowOptions {
   maxSlots?: number;
   /** How long a fresh directory waits for a leader to tell the shape, in ms (default 30,000). */
   connectTimeoutMs?: number;
+  /** A close takes no longer than this, in ms (default 1,500); what is not done by then is scanned at the next open. */
+  closeTimeoutMs?: number;
   /** A miss that proves nothing answers undefined instead of throwing IncompleteError. */
   partial?: boolean;
   /** Abandons the start; afterwards it does nothing. */
@@ -51,6 +54,8 @@ export interface FollowOptions {
   backoff?: Partial<BackoffOptions>;
   /** When shards are scanned again. */
   rescan?: Partial<RescanSettings>;
+  /** How much the links take on. */
+  limits?: Partial<LinkLimits>;
 }
 
 /** Options with every default filled in. */
@@ -60,6 +65,7 @@ export interface ResolvedFollowOptions extends Required<Omit<FollowOptions, "sig
   times: SessionTimes;
   backoff: BackoffOptions;
   rescan: RescanSettings;
+  limits: LinkLimits;
 }
 
 /** Fills in defaults. Throws UsageError for values that cannot be used. */
@@ -69,10 +75,11 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
   requireOption(sync === "none" || sync === "batch" || sync > 0, "sync", sync, "none, batch or ms above 0");
   requireOption(nudgeMs === false || nudgeMs > 0, "nudgeMs", nudgeMs, "false or ms above 0");
   requireOption(rescanMs === false || rescanMs > 0, "rescanMs", rescanMs, "false or ms above 0");
-  const { connectTimeoutMs = 30_000, maxSlots = MOST_SLOTS } = options;
+  const { connectTimeoutMs = 30_000, closeTimeoutMs = 1500, maxSlots = MOST_SLOTS } = options;
   const isSlotCount = Number.isInteger(maxSlots) && maxSlots >= 1 && maxSlots <= MOST_SLOTS;
   requireOption(isSlotCount, "maxSlots", maxSlots, `1 to ${MOST_SLOTS}`);
   requireOption(connectTimeoutMs > 0, "connectTimeoutMs", connectTimeoutMs, "ms above 0");
+  requireOption(closeTimeoutMs > 0, "closeTimeoutMs", closeTimeoutMs, "ms above 0");
   requireOption(divergenceLimit >= 0 && divergenceLimit <= 1, "divergenceLimit", divergenceLimit, "0 to 1");
   const { protocol = "auto", onDivergence = "guard" } = options;
   requireOption(
@@ -98,6 +105,7 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
     divergenceLimit,
     maxSlots,
     connectTimeoutMs,
+    closeTimeoutMs,
     partial: options.partial ?? false,
     signal: options.signal,
     onEvent: options.onEvent ?? (() => {}),
@@ -108,6 +116,7 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
       catchUpOnlyMs: rescanMs === false ? undefined : rescanMs,
       ...options.rescan,
     },
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
   };
 }
 

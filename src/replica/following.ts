@@ -21,12 +21,6 @@ import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus, shardSt
 import { Waiters } from "./waiters.ts";
 import { closedError, type ResyncReason, WatchHub } from "./watch.ts";
 
-/** Bytes that may wait for a store that is busy, per shard. */
-const READ_AHEAD_BYTES = 16 << 20;
-/** Events that may, per shard: as many as a leader's queue holds. */
-const READ_AHEAD_EVENTS = 8192;
-/** A clean close takes no longer than this; what is not done by then is scanned at the next open. */
-const CLOSE_LIMIT_MS = 1500;
 /** All links together send at most so many nudges a ms. */
 const NUDGES_PER_MS = 4;
 
@@ -96,8 +90,7 @@ export class Following implements LinksListener {
         backoff: options.backoff,
         syncBatches: options.sync === "batch",
         nudgeMs: () => this.#nudgeMs(),
-        readAheadBytes: READ_AHEAD_BYTES,
-        readAheadEvents: READ_AHEAD_EVENTS,
+        limits: options.limits,
       },
       versions,
       slice: this.slice,
@@ -294,7 +287,7 @@ export class Following implements LinksListener {
     const operations = this.#operations.end(new ClosedError("Cannot go on: the follower was closed"));
     this.hub.close();
     await this.#links.stop();
-    const dirty = await this.target.close(CLOSE_LIMIT_MS, operations);
+    const dirty = await this.target.close(this.#options.closeTimeoutMs, operations);
     this.#lock.release();
     this.#ended.resolve();
     return dirty;

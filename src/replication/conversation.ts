@@ -342,7 +342,7 @@ export class Conversation {
    * 1 waits, all those bytes: its last batch was acknowledged already, and the stream may lie behind it.
    */
   #readAheadLimit(): number {
-    const { readAheadBytes, readAheadEvents } = this.shared.settings;
+    const { readAheadBytes, readAheadEvents } = this.shared.settings.limits;
     const info = this.session?.info;
     const mayStream = this.shared.versions.current === 1 && this.session?.scanIsOpen;
     if (info === undefined || mayStream) return readAheadBytes;

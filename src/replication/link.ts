@@ -38,11 +38,6 @@ export interface LinkListener {
 /** Waits after "shard already streaming" shortly behind an end of ours: the leader has not seen it yet. */
 const QUICK_RETRIES_MS = [50, 100, 200, 400];
 const QUICK_RETRY_WITHIN_MS = 2000;
-/**
- * So many connections in a row may end before they were healthy, by "events dropped" or for a rescan that nobody asked
- * for, and be followed by the next at once: a leader that brings about nothing else would have us spin.
- */
-const QUICK_RETURNS = 8;
 
 /** See the head of this file. */
 export class Link implements ConversationListener {
@@ -312,10 +307,14 @@ export class Link implements ConversationListener {
     return this.#backoff.next(this.#lastedMs);
   }
 
-  /** Whether a connection that asks for another one is one of few, or lasted. */
+  /**
+   * Whether a connection that asks for another one is one of few, or lasted: a leader that brings about nothing but
+   * "events dropped", or rescans that nobody asked for, would have us spin.
+   */
   #mayReturnAtOnce(): boolean {
-    if (this.#lastedMs >= this.#shared.settings.backoff.healthyMs) this.#quickReturns = 0;
-    return this.#quickReturns++ < QUICK_RETURNS;
+    const { backoff, limits } = this.#shared.settings;
+    if (this.#lastedMs >= backoff.healthyMs) this.#quickReturns = 0;
+    return this.#quickReturns++ < limits.quickReturns;
   }
 
   /** Another link may have learnt the leader's version meanwhile; then this one only has to try again. */

@@ -1,6 +1,7 @@
 import type { Address, Network } from "../runtime/runtime.ts";
 import type { TimeSlice } from "../time_slice.ts";
 import type { BackoffOptions } from "./backoff.ts";
+import type { LinkLimits } from "./limits.ts";
 import type { ProtocolVersion } from "./protocol.ts";
 import type { ScanGate } from "./scan_gate.ts";
 import type { ReplicationTarget } from "./target.ts";
@@ -16,10 +17,8 @@ export interface LinkSettings {
   syncBatches: boolean;
   /** Idle ms after which a nudge goes to a v2 leader, asked at each connection; undefined sends none. */
   nudgeMs: () => number | undefined;
-  /** Bytes that may wait for a store that is busy. */
-  readAheadBytes: number;
-  /** Events that may. */
-  readAheadEvents: number;
+  /** How much they take on. */
+  limits: LinkLimits;
 }
 
 /** The protocol version in use, shared by all links, and the ones that are allowed. */

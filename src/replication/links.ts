@@ -37,12 +37,8 @@ export const DEFAULT_RESCAN: RescanSettings = {
   mostEventsMeanwhile: 4096,
 };
 
-/** Each connection leaks a thread stack in a v1 leader: the follower stops long before that kills it. */
-export const MOST_V1_CONNECTIONS = 10_000;
 /** Phases of a link that has not finished its scan. */
 const SCANNING: readonly Phase[] = ["connecting", "greeting", "catching-up"];
-/** Shards that catch up at once, against protocol 2. */
-const MOST_V2_SCANS = 4;
 
 /** What the owner hears. */
 export interface LinksListener {
@@ -86,12 +82,12 @@ export class Links implements LinkListener {
 
   /** Links that begin with {@link start}. */
   constructor(options: LinksOptions, listener: LinksListener) {
-    const { rescan, versions } = options;
+    const { rescan, versions, settings: { limits } } = options;
     this.#rescan = rescan;
     this.#listener = listener;
     this.#shared = {
       ...options,
-      gate: new ScanGate(() => versions.current === 2 ? MOST_V2_SCANS : Infinity),
+      gate: new ScanGate(() => versions.current === 2 ? limits.scansAtOnce : Infinity),
       catchUpOnlyRescanMs: () =>
         rescan.catchUpOnlyMs === undefined ? Infinity : rescan.catchUpOnlyMs * this.#shardCount,
     };
@@ -204,10 +200,12 @@ export class Links implements LinkListener {
 
   /** See {@link LinkListener}. Throws where the leader could not stand one more. */
   onConnecting(): void {
-    if (this.versions.current === 2 || this.v1Connections < MOST_V1_CONNECTIONS) return;
+    const { limits } = this.#shared.settings;
+    // Each leaks a thread stack there: the follower stops long before that kills the leader.
+    if (this.versions.current === 2 || this.v1Connections < limits.v1Connections) return;
     throw new ConnectionError(
       `Cannot connect again: ${this.v1Connections} connections were made to a leader of protocol 1, which leaks a ` +
-        `thread stack at each; the limit is ${MOST_V1_CONNECTIONS}. Restart the leader, then the follower`,
+        `thread stack at each; the limit is ${limits.v1Connections}. Restart the leader, then the follower`,
       { remedy: "stop" },
     );
   }

@@ -4,6 +4,7 @@ import type { End } from "../../src/replication/conversation.ts";
 import { DEFAULT_BACKOFF } from "../../src/replication/backoff.ts";
 import type { Link } from "../../src/replication/link.ts";
 import { type LinkSettings, ProtocolChoice } from "../../src/replication/link_shared.ts";
+import { DEFAULT_LIMITS, type LinkLimits } from "../../src/replication/limits.ts";
 import { DEFAULT_RESCAN, Links, type RescanSettings } from "../../src/replication/links.ts";
 import { decodeSyncRequest, encodeCaughtUp } from "../../src/replication/protocol.ts";
 import { DEFAULT_TIMES, type SessionTimes } from "../../src/replication/times.ts";
@@ -26,6 +27,7 @@ export interface FakeOptions {
   settings?: Partial<LinkSettings>;
   times?: Partial<SessionTimes>;
   rescan?: Partial<RescanSettings>;
+  limits?: Partial<LinkLimits>;
   protocol?: "auto" | 1 | 2;
 }
 
@@ -50,8 +52,7 @@ export class FakeLinks implements AsyncDisposable {
         backoff: { ...DEFAULT_BACKOFF, baseMs: 10, limitMs: 20 },
         syncBatches: false,
         nudgeMs: () => undefined,
-        readAheadBytes: 1 << 20,
-        readAheadEvents: 8192,
+        limits: { ...DEFAULT_LIMITS, readAheadBytes: 1 << 20, ...options.limits },
         ...options.settings,
       },
       versions: new ProtocolChoice(options.protocol ?? "auto"),

@@ -28,7 +28,7 @@ const BATCH = batch(puts(256));
 
 test("read-ahead: what comes while the store is busy, of which the socket brings no more once it is full", async () => {
   const readAheadBytes = 64 << 10;
-  await using fake = new FakeLinks({ settings: { readAheadBytes } });
+  await using fake = new FakeLinks({ limits: { readAheadBytes } });
   const connection = await fake.start();
   const release = fake.target.hold("beginScan");
   connection.receive(infoFrame({ slotCount: 256 }));
@@ -43,7 +43,7 @@ test("read-ahead: what comes while the store is busy, of which the socket brings
 
 test("read-ahead: a v1 stream is never stopped, and what is too much is dropped", async () => {
   const readAheadBytes = 64 << 10;
-  await using fake = new FakeLinks({ protocol: 1, settings: { readAheadBytes } });
+  await using fake = new FakeLinks({ protocol: 1, limits: { readAheadBytes } });
   const connection = await fake.start();
   connection.receive(infoFrame({ slotCount: 256 }), encodeCaughtUp({ shard: 0, scanned: 0 }));
   await fake.heard("0 live");

@@ -18,6 +18,7 @@ test("defaults", () => {
     divergenceLimit: 0.1,
     maxSlots: 268_435_456,
     connectTimeoutMs: 30_000,
+    closeTimeoutMs: 1500,
     partial: false,
     signal: undefined,
     times: {
@@ -34,6 +35,13 @@ test("defaults", () => {
     },
     backoff: { baseMs: 1000, limitMs: 30_000, healthyMs: 1000 },
     rescan: { catchUpOnlyMs: 60_000, suspectMs: 60_000, sideMs: 21_600_000, mostEventsMeanwhile: 4096 },
+    limits: {
+      readAheadBytes: 16_777_216,
+      readAheadEvents: 8192,
+      scansAtOnce: 4,
+      quickReturns: 8,
+      v1Connections: 10_000,
+    },
   });
 });
 
@@ -45,11 +53,13 @@ test("what is given takes the place of a default, and of no other", () => {
     times: { settleMs: 1 },
     backoff: { baseMs: 2 },
     rescan: { suspectMs: 3 },
+    limits: { quickReturns: 4 },
   });
   expect(options).toMatchObject({ rescanMs: false, nudgeMs: false, sync: "batch" });
   expect(options.times).toMatchObject({ settleMs: 1, silenceMs: 15_000 });
   expect(options.backoff).toMatchObject({ baseMs: 2, limitMs: 30_000 });
   expect(options.rescan).toMatchObject({ suspectMs: 3, catchUpOnlyMs: undefined });
+  expect(options.limits).toMatchObject({ quickReturns: 4, scansAtOnce: 4 });
   expect(resolveFollowOptions({ rescanMs: 5 }).rescan.catchUpOnlyMs).toBe(5);
 });
 
@@ -65,6 +75,7 @@ describe("what cannot be used is refused: the name, the value, and what is allow
     [{ nudgeMs: 0 }, "nudgeMs is 0, allowed are false or ms above 0"],
     [{ rescanMs: -1 }, "rescanMs is -1, allowed are false or ms above 0"],
     [{ connectTimeoutMs: 0 }, "connectTimeoutMs is 0, allowed are ms above 0"],
+    [{ closeTimeoutMs: 0 }, "closeTimeoutMs is 0, allowed are ms above 0"],
     [{ divergenceLimit: 1.5 }, "divergenceLimit is 1.5, allowed are 0 to 1"],
     [{ divergenceLimit: NaN }, "divergenceLimit is null"],
     [{ onDivergence: "ignore" }, 'onDivergence is "ignore", allowed are guard, accept or hold'],

@@ -5,6 +5,7 @@ import { Conversation, type ConversationListener, type End } from "../../src/rep
 import { DEFAULT_BACKOFF } from "../../src/replication/backoff.ts";
 import { LinkCounters } from "../../src/replication/counters.ts";
 import { type LinkSettings, type LinkShared, ProtocolChoice } from "../../src/replication/link_shared.ts";
+import { DEFAULT_LIMITS } from "../../src/replication/limits.ts";
 import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
 import { ScanGate } from "../../src/replication/scan_gate.ts";
 import type { Session } from "../../src/replication/session.ts";
@@ -61,8 +62,7 @@ class Stage {
         backoff: DEFAULT_BACKOFF,
         syncBatches: false,
         nudgeMs: () => undefined,
-        readAheadBytes: 4096,
-        readAheadEvents: 8192,
+        limits: { ...DEFAULT_LIMITS, readAheadBytes: 4096 },
         ...settings,
       },
       versions: new ProtocolChoice(version),
@@ -143,7 +143,8 @@ describe("a conversation", () => {
   });
 
   test("protocol 1: a stream behind the last batch of a scan, which waits for room, does not stop the socket", async () => {
-    const stage = new Stage({ readAheadBytes: 1 << 20, readAheadEvents: 64 }, { version: 1 });
+    const limits = { ...DEFAULT_LIMITS, readAheadBytes: 1 << 20, readAheadEvents: 64 };
+    const stage = new Stage({ limits }, { version: 1 });
     const connection = await stage.start();
     connection.receive(infoFrame());
     await stage.called("beginScan 0 scan");

@@ -27,6 +27,18 @@ test("a leader that says nothing but 'events dropped' does not make the link spi
   expect(fake.network.connections).toHaveLength(QUICK);
 });
 
+test("how many may come at once is an option", async () => {
+  await using fake = new FakeLinks({
+    protocol: 2,
+    settings: { backoff: { baseMs: 60_000, limitMs: 60_000, healthyMs: 1e9 } },
+    limits: { quickReturns: 2 },
+  });
+  await fake.start();
+  await drop(fake, 0, 3);
+  await fake.heard("0 backing-off");
+  expect(fake.network.connections).toHaveLength(3);
+});
+
 test("a connection that lasted counts the drops anew", async () => {
   await using fake = new FakeLinks({
     protocol: 2,

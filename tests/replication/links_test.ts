@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { DivergedError } from "../../src/errors.ts";
-import { MOST_V1_CONNECTIONS } from "../../src/replication/links.ts";
+import { DEFAULT_LIMITS } from "../../src/replication/limits.ts";
 import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
 import type { FakeConnection } from "../fakes/fake_network.ts";
 import { FakeLinks, scanNothing, shardOf } from "../fakes/fake_links.ts";
@@ -211,7 +211,7 @@ describe("protocol 1", () => {
     await using fake = new FakeLinks({
       protocol: 1,
       rescan: { suspectMs: 10 },
-      settings: { readAheadBytes: 1000 },
+      limits: { readAheadBytes: 1000 },
     });
     const stream = await streamedV1(fake);
     const release = fake.target.hold("grow");
@@ -261,16 +261,16 @@ describe("protocol 1", () => {
 
   test("side scans count among them, and stop at the limit too", async () => {
     await using fake = new FakeLinks({ protocol: 1, rescan: { suspectMs: 10 } });
-    fake.links.v1Connections = MOST_V1_CONNECTIONS - 1;
+    fake.links.v1Connections = DEFAULT_LIMITS.v1Connections - 1;
     (await streamedV1(fake)).receive(...fullRun());
     const error = await fake.links.done.then(() => undefined, (reason) => reason);
-    expect(error.message).toContain(`the limit is ${MOST_V1_CONNECTIONS}`);
+    expect(error.message).toContain(`the limit is ${DEFAULT_LIMITS.v1Connections}`);
     expect(fake.network.tried).toBe(1);
   });
 
-  test(`stops at ${MOST_V1_CONNECTIONS} connections`, async () => {
+  test(`stops at ${DEFAULT_LIMITS.v1Connections} connections`, async () => {
     await using fake = new FakeLinks({ protocol: 1 });
-    fake.links.v1Connections = MOST_V1_CONNECTIONS - 1;
+    fake.links.v1Connections = DEFAULT_LIMITS.v1Connections - 1;
     const first = await fake.start();
     scanNothing(first);
     await fake.heard("0 caught up");
@@ -278,8 +278,8 @@ describe("protocol 1", () => {
     const error = await fake.links.done.then(() => undefined, (reason) => reason);
     expect(fake.network.tried).toBe(1);
     expect(error).toMatchObject({ name: "ConnectionError", remedy: "stop" });
-    expect(error.message).toContain(`${MOST_V1_CONNECTIONS} connections were made`);
-    expect(error.message).toContain(`the limit is ${MOST_V1_CONNECTIONS}`);
+    expect(error.message).toContain(`${DEFAULT_LIMITS.v1Connections} connections were made`);
+    expect(error.message).toContain(`the limit is ${DEFAULT_LIMITS.v1Connections}`);
   });
 });
 
