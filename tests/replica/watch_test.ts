@@ -32,9 +32,9 @@ function setup(options: WatchOptions = {}, slotCount = 20) {
 }
 
 /** A hub over more keys than are read in one slice. */
-function full() {
-  const { shard, ...kit } = setup({}, FULL_SLOTS);
-  for (let slot = 0; slot < FULL_SLOTS; slot++) apply(shard, [put(slot, String(slot))]);
+function full(slots = FULL_SLOTS) {
+  const { shard, ...kit } = setup({}, slots);
+  for (let slot = 0; slot < slots; slot++) apply(shard, [put(slot, String(slot))]);
   return { shard, ...kit };
 }
 
@@ -282,7 +282,7 @@ describe("options", () => {
   });
 
   test("initial lets others have their turn, though no key has the prefix", async () => {
-    const { watch, hub } = full();
+    const { watch, hub } = full(10 * FULL_SLOTS);
     hub.close();
     const rested = rest(watch({ initial: true, prefix: Uint8Array.of(255) }));
     let turns = 0;
