@@ -109,6 +109,9 @@ function write(leader: LeaderHost, count: number): void {
 /** The process ends at one of the next writes, in the middle of what it does. */
 function endInWrite({ disk, follower, clock, random }: World, how: "kill" | "power-cut"): void {
   const { starts } = follower;
-  disk.writesLeft = random.between(1, 40);
+  const writes = random.between(1, 40);
+  // It has died already, and only does not know it yet.
+  if (disk.isDead) return;
+  disk.writesLeft = writes;
   disk.onLastWrite = () => clock.after(0, () => follower.starts === starts && follower.kill(how));
 }

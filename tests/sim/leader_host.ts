@@ -1,9 +1,10 @@
 /** The place where the leader runs: it is written to, stops, comes back with what it had, or with something else. */
 
+import { FREE, statusOf } from "../../src/fixed/meta.ts";
 import type { Shape } from "../../src/slot_events.ts";
 import type { VirtualClock } from "./clock.ts";
 import { LeaderModel, type LeaderOptions } from "./leader_model.ts";
-import { History, type LeaderShard, LeaderStore } from "./leader_store.ts";
+import { History, type LeaderShard, type LeaderSlot, LeaderStore } from "./leader_store.ts";
 import type { SimNetwork } from "./network.ts";
 import type { Plan } from "./plan.ts";
 import type { Random } from "./random.ts";
@@ -112,10 +113,19 @@ export class LeaderHost {
       this.remember();
     }
     if (comeback !== "same" && comeback !== "upgraded") this.history.align(this.store.shards);
-    if (comeback === "upgraded") this.#options.protocol = this.#options.protocol === 1 ? 2 : 1;
+    if (comeback === "upgraded") this.#changeProtocol();
     if (comeback !== "reshaped") return this.start();
     const { shape } = plan;
     this.start(this.#newStore({ ...shape, shardCount: random.pick([shape.shardCount, 4]), valueLength: 12 }));
+  }
+
+  #changeProtocol(): void {
+    this.#options.protocol = this.#options.protocol === 1 ? 2 : 1;
+    // Protocol 1 says nothing of a slot that was torn: a copy that was not told before holds a key that is gone.
+    const isTorn = ({ meta }: LeaderSlot) => meta !== 0 && statusOf(meta) === FREE;
+    if (this.#options.protocol === 1 && this.store.shards.some(({ slots }) => slots.some(isTorn))) {
+      this.hasContradicted = true;
+    }
   }
 
   #newStore(shape: Shape): LeaderStore {

@@ -13,8 +13,8 @@ interface Moment {
   unverified: ReadonlySet<number>;
 }
 
-/** Moments that are kept: a sync promises one that lies a little in the past. */
-const MOST_MOMENTS = 64;
+/** Moments that are kept: a sync promises one that lies a little in the past, and those behind it can take it back. */
+const MOST_MOMENTS = 512;
 
 /** The promises of one shard. */
 export class Promises {
@@ -56,14 +56,15 @@ export class Promises {
   check(shard: Shard): void {
     const promised = this.#kept ?? this.#promised;
     if (promised === undefined) return;
-    const last = this.#moments.at(-1)!;
+    const since = this.#moments.filter(({ atMs }) => atMs > promised.atMs);
     for (let slot = 0; slot < promised.metas.length; slot++) {
       const wanted = promised.unverified.has(slot) ? 0 : promised.metas[slot];
       const found = slot < shard.slotCount ? shard.metas.get(slot) : 0;
       // A write on top of it was torn.
       if (wanted === 0 || shard.unverified.has(slot) || !isBehind(found, wanted)) continue;
-      // It was taken back since, as the leader did; or forgotten, as it held no key.
-      if (isBehind(last.metas[slot] ?? 0, wanted) || statusOf(wanted) !== OCCUPIED) continue;
+      // It was taken back since, as the leader did, though it may have come again; or forgotten, as it held no key.
+      const wasTakenBack = since.some(({ metas }) => slot < metas.length && isBehind(metas[slot], wanted));
+      if (wasTakenBack || statusOf(wanted) !== OCCUPIED) continue;
       throw new Error(
         `shard ${shard.id}: slot ${slot} is ${metaText(found)} on disk, ${metaText(wanted)} was promised`,
       );
