@@ -67,7 +67,10 @@ export interface ShardStatus {
   slots: { total: number; occupied: number; deleted: number; free: number; unverified: number };
   /** Whether a miss proves a key's absence. */
   complete: boolean;
-  /** The last moment at which the copy was proven current. */
+  /**
+   * The last moment at which the copy was proven current: when the newest frame came that is in it. Of a scan without a
+   * stream (protocol 1, until a frame follows it), when it began.
+   */
   freshAtMs: number | null;
   /** When the last whole scan ended, over all processes. */
   wholeScanAtMs: number | null;

@@ -7,6 +7,7 @@ import { ConnectionError, SlotcaskError } from "../errors.ts";
 import { eventBytes } from "../slot_events.ts";
 import type { Connection } from "../runtime/runtime.ts";
 import { nextTurn } from "../time_slice.ts";
+import { Arrival } from "./arrival.ts";
 import { LinkCounters } from "./counters.ts";
 import { type Frame, Framer } from "./framer.ts";
 import type { LinkShared } from "./link_shared.ts";
@@ -32,10 +33,10 @@ export interface ConversationListener {
   onProgress(session: Session): void;
   /** ShardInfo came, and the store is ready. */
   onGreeted(info: ShardInfo): void;
-  /** A frame came on a live link: the copy is current. */
-  onFresh(): void;
-  /** A whole scan was judged; what it left may ask for another. */
-  onScanned(result: ScanResult): void;
+  /** A live link is as current as a frame that came then (Unix ms). */
+  onFresh(cameAtMs: number): void;
+  /** A whole scan was judged, whose end came then (Unix ms); what it left may ask for another. */
+  onScanned(result: ScanResult, cameAtMs: number): void;
   /** Events may have been dropped. */
   onSuspectDrops(): void;
 }
@@ -58,6 +59,7 @@ export class Conversation {
   /** Resolves when the connection has ended, and nothing of it is under way in the store any more. */
   readonly ended: Promise<End>;
   readonly #framer = new Framer();
+  readonly #arrival = new Arrival();
   readonly #abort = new AbortController();
   #connection: Connection | undefined;
   #resolveEnd!: (end: End) => void;
@@ -143,6 +145,7 @@ export class Conversation {
   #onData(bytes: Uint8Array): void {
     if (this.#isOver) return;
     this.counters.receivedBytes += bytes.length;
+    this.#arrival.received(bytes.length, Date.now());
     try {
       this.#framer.push(bytes);
       if (this.#framer.highWater > this.counters.bufferedHighWater) {
@@ -192,8 +195,10 @@ export class Conversation {
       while (!this.#isOver) {
         const frame = this.#framer.next();
         if (frame === undefined) break;
+        const { bytes } = frame;
         const waits = this.#handle(frame);
         if (waits !== undefined) await this.#pause(waits);
+        this.#handled(bytes);
         if (slice.isOver) await this.#pause(nextTurn());
       }
       slice.end();
@@ -231,9 +236,13 @@ export class Conversation {
       const kept = { ...frame, payload: frame.payload.slice() };
       return this.#performBoth(session.judgeNow(), () => session.frame(kept, this.shared.now()));
     }
-    const waits = this.#perform(session.frame(frame, now));
-    if (session.phase === "live") this.listener.onFresh();
-    return waits;
+    return this.#perform(session.frame(frame, now));
+  }
+
+  #handled(bytes: number): void {
+    if (this.#isOver) return;
+    this.#arrival.handled(bytes);
+    if (this.session!.phase === "live") this.listener.onFresh(this.#arrival.handledMs);
   }
 
   async #performBoth(first: readonly Effect[], then: () => readonly Effect[]): Promise<void> {
@@ -321,7 +330,7 @@ export class Conversation {
     const result = await this.shared.target.endScan(this.shard, this.isSide ? "side" : "scan");
     if (this.#isOver) return NO_EFFECTS;
     const effects = this.session!.judged(this.shared.now());
-    if (!this.isSide) this.listener.onScanned(result);
+    if (!this.isSide) this.listener.onScanned(result, this.#arrival.handledMs);
     // Dropped behind the scan: it does not make them good.
     if (this.#hasDroppedEarly) this.listener.onSuspectDrops();
     return effects;

@@ -209,15 +209,16 @@ export class Link implements ConversationListener {
   }
 
   /** See {@link ConversationListener}. */
-  onFresh(): void {
-    this.freshAtMs = Date.now();
+  onFresh(cameAtMs: number): void {
+    this.freshAtMs = cameAtMs;
   }
 
   /** See {@link ConversationListener}. */
-  onScanned(result: ScanResult): void {
+  onScanned(result: ScanResult, cameAtMs: number): void {
     this.#leaveGate();
-    // With no stream beside it, a scan proves nothing of what was written behind it.
-    this.freshAtMs = this.isCatchUpOnly ? this.#scanStartedAtMs : Date.now();
+    // A scan proves nothing of what was written behind it, unless a stream goes on from there.
+    const isStreamed = this.#shared.versions.current === 2 || this.session!.hasStreamed;
+    this.freshAtMs = isStreamed ? cameAtMs : this.#scanStartedAtMs;
     this.lastScanMs = this.#shared.now() - this.#scanStartedAt;
     this.lastError.clear();
     this.rescanReason = undefined;

@@ -1,12 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { sortKeys } from "../../src/directory/key_sort.ts";
-
-/** Numbers from 0 to 2^32 - 1 that are the same in every run. */
-function* randomWords(seed: number): Generator<number> {
-  for (let x = seed;; x = (Math.imul(x, 1664525) + 1013904223) >>> 0) {
-    yield (x ^ (x >>> 15)) >>> 0;
-  }
-}
+import { randomWords } from "../harness/random.ts";
 
 function keysOf(length: number, count: number, byte: (i: number, at: number) => number): Uint8Array {
   return Uint8Array.from({ length: length * count }, (_, i) => byte(Math.floor(i / length), i % length));
@@ -23,7 +17,7 @@ describe("sortKeys", () => {
     test(`sorts keys of ${length} bytes, with few and with many equal beginnings`, () => {
       for (const values of [1, 2, 3, 256]) {
         const random = randomWords(length * 1000 + values);
-        const keys = keysOf(length, 500, () => random.next().value % values);
+        const keys = keysOf(length, 500, () => random() % values);
         expect(Array.from(sortKeys(keys, length, 500))).toEqual(orderOf(keys, length, 500));
       }
     });

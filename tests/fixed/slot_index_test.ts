@@ -1,23 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { SlotIndex } from "../../src/fixed/slot_index.ts";
+import { randomWords } from "../harness/random.ts";
 
 /** A key of the tests: a number in two bytes. */
 function bytesOfKey(key: number): Uint8Array {
   return Uint8Array.of(0xee, key & 0xff, key >>> 8);
 }
 const AT = 1;
-
-/** Pseudo-random u32s, the same at every run. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b_79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  };
-}
 
 /** Hashes for keys: good ones, few different ones, ones that share all high bits, ones that share all low bits. */
 const HASHES: Record<string, (key: number) => number> = {
@@ -198,7 +188,7 @@ describe("SlotIndex", () => {
   }
 
   test("does so with tens of thousands of entries, over many splits, filled and emptied", () => {
-    const next = random(7);
+    const next = randomWords(7);
     const checked = new Checked(HASHES.spread);
     const slots: number[] = [];
     for (let slot = 0; slot < 30_000; slot++) {
@@ -218,7 +208,7 @@ describe("SlotIndex", () => {
     for (const expected of [0, 1, 3000, 40_000, 1e9]) {
       const checked = new Checked(HASHES.spread, 256);
       checked.index.expect(expected);
-      const next = random(3);
+      const next = randomWords(3);
       for (let slot = 0; slot < 40_000; slot += 1000) {
         checked.insertBatch(Array.from({ length: 1000 }, (_, i) => [slot + i, next() % 30_000]));
       }

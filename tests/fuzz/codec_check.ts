@@ -22,7 +22,7 @@ import {
   type RecordLengths,
   type SlotEvents,
 } from "../../src/replication/protocol.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 import { must, type Refusals } from "./refusal.ts";
 
 const FREE = 0, OCCUPIED = 1, INVALID = 3;

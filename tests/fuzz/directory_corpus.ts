@@ -9,7 +9,7 @@ import { DELETED, FREE, packMeta } from "../../src/fixed/meta.ts";
 import { shardOfKey } from "../../src/fixed/routing.ts";
 import { eventBytes, type Shape } from "../../src/slot_events.ts";
 import { MemoryTree } from "./memory_tree.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 import { must } from "./refusal.ts";
 
 /** Where every one of them lies. */

@@ -7,7 +7,7 @@ import type { Shape } from "../../src/slot_events.ts";
 import { PATH } from "./directory_corpus.ts";
 import { joined } from "./frame_mutations.ts";
 import type { MemoryTree } from "./memory_tree.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 
 /** What a mutation is given. */
 interface Victim {

@@ -14,7 +14,7 @@ import { AllocationWatch } from "./allocation_watch.ts";
 import { PATH, sampleDirectories, type SampleDirectory } from "./directory_corpus.ts";
 import { mutateDirectory } from "./directory_mutations.ts";
 import type { MemoryTree } from "./memory_tree.ts";
-import { Random } from "./random.ts";
+import { Random } from "../harness/random.ts";
 import { caseFault, must, Refusals } from "./refusal.ts";
 import { checkServed } from "./served_check.ts";
 

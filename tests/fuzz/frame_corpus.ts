@@ -12,7 +12,7 @@ import {
   type ProtocolVersion,
 } from "../../src/replication/protocol.ts";
 import { readRecording, type RecordedFrame, RECORDING_NAMES, streamsOf } from "../fixtures/recording.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 
 /** All that one side of one connection said. */
 export interface Script {

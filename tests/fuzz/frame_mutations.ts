@@ -1,7 +1,7 @@
 /** What may become of frames on the way, and what a hostile peer may make of them. */
 
 import { FRAME_HEADER_BYTES, FrameType, writeU32 } from "../../src/replication/wire.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 
 /** Changes a frame, of which it may do with the bytes what it likes; answers the bytes to send in its place. */
 type Mutation = (frame: Uint8Array, random: Random, others: readonly Uint8Array[]) => Uint8Array;

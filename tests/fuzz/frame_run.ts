@@ -5,7 +5,7 @@ import { readU32 } from "../../src/replication/wire.ts";
 import { CodecCheck } from "./codec_check.ts";
 import { generatedScript, recordedScripts, type Script } from "./frame_corpus.ts";
 import { joined, mutate } from "./frame_mutations.ts";
-import { Random } from "./random.ts";
+import { Random } from "../harness/random.ts";
 import { caseFault, must, Refusals } from "./refusal.ts";
 import { SessionCase } from "./session_case.ts";
 

@@ -14,7 +14,7 @@ import { TimeSlice } from "../../src/time_slice.ts";
 import { AllocationWatch } from "./allocation_watch.ts";
 import { PATH, sampleDirectories } from "./directory_corpus.ts";
 import { MemoryTree } from "./memory_tree.ts";
-import { Random } from "./random.ts";
+import { Random } from "../harness/random.ts";
 
 const CURSOR = `${PATH}/shard_000/fixed_repl.cursor`;
 

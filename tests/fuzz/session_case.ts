@@ -16,7 +16,7 @@ import { Session } from "../../src/replication/session.ts";
 import { DEFAULT_TIMES } from "../../src/replication/times.ts";
 import { checkEvents } from "./codec_check.ts";
 import type { Script } from "./frame_corpus.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 import { must, type Refusals } from "./refusal.ts";
 
 /** A slot id this far beyond all that is known must be refused. */

@@ -1,17 +1,11 @@
 /** The keys and values of the armdb peer's `fill`, `churn` and `burst`, as armdb/src/keys.rs computes them. */
 
+import { splitmix64, u64 } from "./splitmix64.ts";
+
 /** Lengths of key and value in bytes, as the peer's commands write them: `8x16`. */
 export type PeerShape = `${number}x${number}`;
 
 const WORD_BYTES = 8;
-const u64 = (value: bigint) => BigInt.asUintN(64, value);
-
-function splitmix64(state: bigint): bigint {
-  let word = u64(state + 0x9e3779b97f4a7c15n);
-  word = u64((word ^ (word >> 30n)) * 0xbf58476d1ce4e5b9n);
-  word = u64((word ^ (word >> 27n)) * 0x94d049bb133111ebn);
-  return word ^ (word >> 31n);
-}
 
 function keyBase(seed: bigint, i: bigint): bigint {
   return splitmix64(u64(splitmix64(u64(seed)) + i));

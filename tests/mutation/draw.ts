@@ -1,12 +1,12 @@
 /** Draws mutants that are worth a run: each compiles, types and all, to a program that is not the same. */
 
 import { type Mutant, mutantsOf } from "./mutants.ts";
-import { shuffled } from "./random.ts";
+import { randomIntegers, shuffled } from "../harness/random.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** All mutants of some files, in an order that the seed decides. */
 export function candidates(files: readonly string[], read: (path: string) => string, seed: number): Mutant[] {
-  return shuffled(files.flatMap((file) => mutantsOf(file, read(file))), seed);
+  return shuffled(files.flatMap((file) => mutantsOf(file, read(file))), randomIntegers(seed));
 }
 
 /** Mutants whose types are checked together: the compiler takes a second of CPU however few they are. */

@@ -126,14 +126,3 @@ export function thrownBy(act: () => unknown): Error {
   }
   throw new Error("Expected an error, but nothing was thrown");
 }
-
-/** Random integers, 0 to below `limit`, the same ones for the same seed (mulberry32). */
-export function randomIntegers(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000) * limit);
-  };
-}

@@ -6,35 +6,9 @@
  */
 import { fillKey, fillValue, type PeerShape } from "../../interop/armdb_peer.ts";
 import { toHex } from "../../interop/equal.ts";
+import { splitmix64, u64, unsplitmix64 } from "../../interop/splitmix64.ts";
 
-const GOLDEN = 0x9e3779b97f4a7c15n;
-const [FIRST, SECOND] = [0xbf58476d1ce4e5b9n, 0x94d049bb133111ebn];
 const OPERATION_SALT = 0x636875726e216f70n;
-const u64 = (value: bigint) => BigInt.asUintN(64, value);
-const [FIRST_INVERSE, SECOND_INVERSE] = [inverse(FIRST), inverse(SECOND)];
-
-/** One output of the generator for a state. */
-function splitmix64(state: bigint): bigint {
-  let word = u64(state + GOLDEN);
-  word = u64((word ^ (word >> 30n)) * FIRST);
-  word = u64((word ^ (word >> 27n)) * SECOND);
-  return word ^ (word >> 31n);
-}
-
-/** The state of which a word is the output. */
-function unsplitmix64(word: bigint): bigint {
-  let state = word ^ (word >> 31n) ^ (word >> 62n);
-  state = u64(state * SECOND_INVERSE);
-  state = u64((state ^ (state >> 27n) ^ (state >> 54n)) * FIRST_INVERSE);
-  return u64((state ^ (state >> 30n) ^ (state >> 60n)) - GOLDEN);
-}
-
-/** Of an odd number, modulo 2^64: each step of Newton's method doubles the bits that are right. */
-function inverse(odd: bigint): bigint {
-  let found = odd;
-  for (let bits = 3; bits < 64; bits *= 2) found = u64(found * (2n - odd * found));
-  return found;
-}
 
 /** What a leader is told to churn. */
 export interface ChurnMix {

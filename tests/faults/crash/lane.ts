@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createHash } from "node:crypto";
 
 import type { StorageKind } from "../../../src/storage/slot_file.ts";
-import { Random } from "../../fuzz/random.ts";
+import { Random, shuffled } from "../../harness/random.ts";
 import type { RuntimeName } from "../../harness/runtimes.ts";
 import { until } from "../../harness/until.ts";
 import type { PeerVersion } from "../../interop/armdb_peer.ts";
@@ -114,8 +114,14 @@ class Lane {
     const { kills } = this.#report;
     if (kills % ARMDB_ONE_IN === ARMDB_ONE_IN - 1) return momentNamed("quiet");
     const mayBe = ({ isEarly }: Moment) => !isEarly || this.#early < MOST_EARLY;
-    if (!this.#deck.some(mayBe)) this.#deck.push(...shuffled(this.#random));
+    if (!this.#deck.some(mayBe)) this.#deck.push(...this.#shuffled());
     return this.#deck.splice(this.#deck.findIndex(mayBe), 1)[0];
+  }
+
+  /** All moments, each as often as it weighs. */
+  #shuffled(): Moment[] {
+    const moments = MOMENTS.flatMap((moment) => Array.from({ length: moment.weight }, () => moment));
+    return shuffled(moments, (limit) => this.#random.below(limit));
   }
 
   #forget(): void {
@@ -230,15 +236,6 @@ class Lane {
     this.#report.backups[isWhole ? "whole" : "unfinished"]++;
     rmSync(path, { recursive: true });
   }
-}
-
-function shuffled(random: Random): Moment[] {
-  const moments = MOMENTS.flatMap((moment) => Array.from({ length: moment.weight }, () => moment));
-  for (let i = moments.length - 1; i > 0; i--) {
-    const other = random.below(i + 1);
-    [moments[i], moments[other]] = [moments[other], moments[i]];
-  }
-  return moments;
 }
 
 /** A leader of protocol 1 is scanned again and again: a backup that meets such a scan is refused. */

@@ -3,10 +3,10 @@
 import { COMPLETENESS_FILE } from "../../../src/directory/completeness.ts";
 import type { SyncPolicy } from "../../../src/replica/replica_target.ts";
 import { STORAGE_KINDS } from "../../../src/storage/slot_file.ts";
+import { randomNumbers } from "../../harness/random.ts";
 import { checkCut, type CutOutcome } from "./cut_check.ts";
 import { CutLife, type LifeOptions } from "./cut_life.ts";
 import type { DiskOp } from "./memory_disk.ts";
-import { randomOf } from "./power_cut.ts";
 import { HEADER_BYTES } from "./stage.ts";
 
 const SYNCS: readonly SyncPolicy[] = [5, "batch", "none"];
@@ -52,10 +52,10 @@ const RARE: readonly { is: (op: DiskOp) => boolean; reach: number }[] = [
 /** Lives the life of a seed and cuts the power so often. Throws with what repeats it. */
 export async function runCuts(seed: number, cuts: number, only?: number): Promise<CutsDone> {
   const options = optionsOf(seed);
-  await using life = await CutLife.live(options, randomOf(seed));
+  await using life = await CutLife.live(options, randomNumbers(seed));
   const done: CutsDone = { cuts, ops: life.disk.log.length, outcomes: {} };
   for (let cut = only ?? 0; cut < (only === undefined ? cuts : only + 1); cut++) {
-    const random = randomOf(seed * 1_000_003 + cut);
+    const random = randomNumbers(seed * 1_000_003 + cut);
     const ops = momentOf(life, random);
     try {
       const outcome = await checkCut(life, ops, { ...options, random });

@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 
 import { fillKey, fillValue } from "../../interop/armdb_keys.ts";
 import { toHex } from "../../interop/equal.ts";
+import { splitmix64, u64 } from "../../interop/splitmix64.ts";
 import type { RealLeader } from "../../interop/stage.ts";
 
 const SHAPE = "8x16";
@@ -11,7 +12,6 @@ const SEED = 1;
 const OPERATION_SALT = 0x636875726e216f70n;
 /** Beyond the rounds of bursts. */
 const LATE_ROUND = 1_000_000;
-const u64 = (value: bigint) => BigInt.asUintN(64, value);
 
 /** A leader's writes, all through here. */
 export class History {
@@ -69,12 +69,4 @@ export class History {
     values.add(toHex(fillValue(SHAPE, SEED, i, round)));
     this.#values.set(key, values);
   }
-}
-
-/** One output of that generator: a copy of the one in armdb_keys.ts, which keeps it to itself. */
-function splitmix64(state: bigint): bigint {
-  let word = u64(state + 0x9e3779b97f4a7c15n);
-  word = u64((word ^ (word >> 30n)) * 0xbf58476d1ce4e5b9n);
-  word = u64((word ^ (word >> 27n)) * 0x94d049bb133111ebn);
-  return word ^ (word >> 31n);
 }

@@ -6,6 +6,7 @@
 import { expect } from "bun:test";
 
 import { FrameType } from "../../../src/replication/wire.ts";
+import { randomNumbers } from "../../harness/random.ts";
 import { until } from "../../harness/until.ts";
 import { SOON_MS } from "../../interop/stage.ts";
 import type { FaultProxy, Proxied } from "./fault_proxy.ts";
@@ -17,18 +18,6 @@ export interface RoundOptions {
   seed: number;
   /** Told of each round. */
   log?: (line: string) => void;
-}
-
-/** A generator of numbers from 0 to 1: mulberry32. */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 /** A fault lasts no longer than this: beyond two limits of silence. */
@@ -115,7 +104,7 @@ function damaged(frame: Uint8Array, random: () => number): Uint8Array {
 
 /** Follows from here on; the scene is new. Rejects where a round does not end equal. */
 export async function runRounds(scene: Scene, { rounds, seed, log = () => {} }: RoundOptions): Promise<void> {
-  const random = randomOf(seed);
+  const random = randomNumbers(seed);
   await scene.start({ onDivergence: "accept" });
   for (let round = 1; round <= rounds; round++) {
     const fault = FAULTS[Math.floor(random() * FAULTS.length)];
@@ -161,7 +150,7 @@ async function strike({ proxy }: Scene, fault: RandomFault, random: () => number
   const byte = Math.floor(20 * random());
   const seed = 2 ** 32 * random();
   proxy.cut();
-  await proxy.arm({ frame, byte }, () => fault.strike(proxy, randomOf(seed)));
+  await proxy.arm({ frame, byte }, () => fault.strike(proxy, randomNumbers(seed)));
 }
 
 function isFollowing({ follower }: Scene): boolean {

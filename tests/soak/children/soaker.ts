@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 
 import { follow, type FollowerEvent, type FollowOptions } from "../../../mod.ts";
 import { ChurnModel } from "../../faults/crash/churn_model.ts";
-import { Random } from "../../fuzz/random.ts";
+import { Random } from "../../harness/random.ts";
 import { fillKey } from "../../interop/armdb_peer.ts";
 import { dumpText, toHex } from "../../interop/equal.ts";
 import { SOAK_SHAPE, type SoakerSample } from "../soak_shape.ts";
