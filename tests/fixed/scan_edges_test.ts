@@ -12,14 +12,18 @@ function find(shard: Shard, key: string): number {
 }
 
 describe("equal keys", () => {
-  test("slot 0 goes before one that the leader did not send", async () => {
+  /** A shard whose slots 0 and 3 hold one key. */
+  function shardWithTwo(): Shard {
     const { shard } = makeShard(4);
-    apply(shard, [{ slot: 0, version: 1, key: "a", value: "1" }, {
-      slot: 3,
-      version: 1,
-      key: "a",
-      value: "2",
-    }]);
+    apply(shard, [
+      { slot: 0, version: 1, key: "a", value: "1" },
+      { slot: 3, version: 1, key: "a", value: "2" },
+    ]);
+    return shard;
+  }
+
+  test("slot 0 goes before one that the leader did not send", async () => {
+    const shard = shardWithTwo();
     shard.suspects.add(3);
     expect(find(shard, "a")).toBe(3);
     await settleDuplicates(shard, "highest", { slice: new TimeSlice(1000), isCurrent: () => true });
@@ -27,13 +31,7 @@ describe("equal keys", () => {
   });
 
   test("slot 0 comes to light, and whoever watches is told", () => {
-    const { shard } = makeShard(4);
-    apply(shard, [{ slot: 0, version: 1, key: "a", value: "1" }, {
-      slot: 3,
-      version: 1,
-      key: "a",
-      value: "2",
-    }]);
+    const shard = shardWithTwo();
     const told: unknown[] = [];
     shard.observers.add({
       written: (_shard, slot, keyChanged, previous) => told.push([slot, keyChanged, previous]),

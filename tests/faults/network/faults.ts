@@ -3,7 +3,7 @@ import type { FollowOptions } from "../../../mod.ts";
 import { ProtocolVersionError, ShapeError, type SlotcaskError } from "../../../src/errors.ts";
 import { FRAME_HEADER_BYTES, FrameType, writeHeader } from "../../../src/replication/wire.ts";
 import type { FaultProxy, Proxied, Spot, Weather } from "./fault_proxy.ts";
-import type { Phase } from "./phases.ts";
+import { type Phase, PHASES } from "./phases.ts";
 
 /** A fault. It strikes once a spot of its phase is reached, and may last until the proxy is cleared. */
 export interface NetworkFault {
@@ -30,14 +30,7 @@ export interface NetworkFault {
 
 const HANDSHAKES: readonly Phase[] = ["unconnected", "first handshake", "handshake"];
 /** Where there is a connection. */
-const CONNECTED: readonly Phase[] = [
-  "first handshake",
-  "first catch-up",
-  "handshake",
-  "catch-up",
-  "caught-up",
-  "live",
-];
+const CONNECTED: readonly Phase[] = PHASES.filter((phase) => phase !== "unconnected");
 const SILENT = /^silent: ConnectionError: The leader said nothing for \d+ ms/;
 
 const cut = (proxy: FaultProxy) => proxy.cut();
