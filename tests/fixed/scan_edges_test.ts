@@ -30,6 +30,23 @@ describe("equal keys", () => {
     expect(find(shard, "a")).toBe(0);
   });
 
+  test("whoever watches is told of the slot that serves a key from now on, and of no other", async () => {
+    const shard = shardWithTwo();
+    const told: unknown[] = [];
+    shard.observers.add({
+      written: (_shard, slot, keyChanged, previous) => told.push([slot, keyChanged, previous]),
+      removed: (_shard, slot) => told.push(`removed ${slot}`),
+    });
+    const steps = { slice: new TimeSlice(1000), isCurrent: () => true };
+    expect(find(shard, "a")).toBe(3);
+    await settleDuplicates(shard, "lowest", steps);
+    expect(find(shard, "a")).toBe(0);
+    expect(told).toEqual([[0, false, 0]]);
+    await settleDuplicates(shard, "highest", steps);
+    expect(find(shard, "a")).toBe(3);
+    expect(told).toEqual([[0, false, 0], [3, false, 3]]);
+  });
+
   test("slot 0 comes to light, and whoever watches is told", () => {
     const shard = shardWithTwo();
     const told: unknown[] = [];

@@ -10,7 +10,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { findBun, ROOT, type RuntimeName, runtimePath } from "../harness/runtimes.ts";
+import { findBun, ROOT, runChild, type RuntimeName, runtimePath } from "../harness/runtimes.ts";
 import { candidates, Sieve } from "./draw.ts";
 import { type Mutant, mutantsOf } from "./mutants.ts";
 import { describeMutant, type Outcome, reportLines, type Result, score } from "./report.ts";
@@ -103,6 +103,8 @@ async function requireGoodTree(workspace: Workspace, { files, runtime }: Plan): 
 }
 
 async function run(plan: Plan, executables: Executables): Promise<Result[]> {
+  // Bun's test runner does not install packages. Should this fail, then so do the tests of the unchanged tree.
+  if (plan.runtime === "bun") await runChild(executables.bun, ["install", "--frozen-lockfile"]);
   using sieveTree = new Workspace(executables);
   using workspace = new Workspace(executables);
   const read = (path: string) => workspace.read(path);
