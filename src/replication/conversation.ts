@@ -129,7 +129,9 @@ export class Conversation {
     return new Session({
       shard: this.shard,
       version: versions.current,
-      emptyState: target.isEmpty(this.shard),
+      // What waits in a queue of protocol 1 may be older than the scan: a put that comes again for a slot that the scan
+      // left out, as it was DELETED by then, would be served until its delete comes again too.
+      emptyState: versions.current === 2 && target.isEmpty(this.shard),
       side: this.isSide,
       syncBatches: settings.syncBatches,
       nudgeMs: settings.nudgeMs(),

@@ -2,7 +2,12 @@ import { describe, expect, test } from "bun:test";
 
 import { DivergedError } from "../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../src/replication/limits.ts";
-import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
+import {
+  decodeSyncRequest,
+  encodeCaughtUp,
+  encodeError,
+  HEARTBEAT_FRAME,
+} from "../../src/replication/protocol.ts";
 import type { FakeConnection } from "../fakes/fake_network.ts";
 import { FakeLinks, scanNothing, shardOf } from "../fakes/fake_links.ts";
 import { batch, infoFrame, put, puts } from "../fakes/leader_frames.ts";
@@ -23,6 +28,15 @@ async function streamedV1(fake: FakeLinks): Promise<FakeConnection> {
 function fullRun(version = 2): Uint8Array[] {
   return [...Array.from({ length: 31 }, () => batch(puts(256, { version }))), HEARTBEAT_FRAME];
 }
+
+test.each([[1, false], [2, true]] as const)(
+  "protocol %p: EMPTY_STATE of an empty shard is %p",
+  async (protocol, said) => {
+    await using fake = new FakeLinks({ protocol });
+    const connection = await fake.start();
+    expect(decodeSyncRequest(connection.written[0].subarray(5)).emptyState).toBe(said);
+  },
+);
 
 describe("who connects when", () => {
   test("shard 0 first; the others once it was greeted, at most 4 scans at once against protocol 2", async () => {

@@ -68,7 +68,10 @@ const FAULTS_BY_NAME: Record<Fault, (world: World) => void> = {
     const { following } = follower;
     if (following === undefined) return;
     void following.operate("pause", (operations) => operations.pause()).catch(() => {});
-    clock.after(random.skewed(10, LONGEST_SPELL_MS), () => following.links.resume());
+    // Of a process that has died meanwhile nothing goes on.
+    clock.after(random.skewed(10, LONGEST_SPELL_MS), () => {
+      if (follower.following === following) following.links.resume();
+    });
   },
   rescan: ({ follower }) =>
     void follower.following?.operate("rescan", (operations) => operations.rescan({})).catch(() => {}),

@@ -27,6 +27,8 @@ const SEEDS: [seed: number, found: string][] = [
   [43_884, "a stream event over a slot whose key could not be read: every watcher kept the key"],
   [59_616, "a read that failed once made an equal slot a contradiction of the leader"],
   [2_002_636, "what had waited for a slow disk was called current as of the moment at which it was handled"],
+  [3_092_747, "protocol 1: a queue from before the scan put keys back that the scan had left out as DELETED"],
+  [3_087_258, "the simulation's own: a dead process resumed, and held a shard for ever"],
   [1_001_552, "the simulation's own: a disk that had died was revived by the next fault"],
   [1_013_010, "the simulation's own: protocol 1 says nothing of a slot that was torn under protocol 2"],
   [1_026_063, "the simulation's own: a promise that was taken back, and the same slot come again"],
