@@ -108,6 +108,8 @@ export abstract class FileBase {
   #mustRewrite = false;
   /** Ranges of lost records that are still trusted. */
   #losses = 0;
+  /** The last sync that failed and left nothing to write again, one object for each. */
+  #loss: { error: unknown } | undefined;
   /** The header, once anything was written into it. */
   #header: Uint8Array | undefined;
 
@@ -188,7 +190,10 @@ export abstract class FileBase {
   }
 
   async sync(): Promise<void> {
+    const before = this.#loss;
     while (this.#syncing !== undefined) await this.#syncing.catch(() => {});
+    // What was written before this call, and is lost: the next sync says nothing of it.
+    if (this.#loss !== before) throw this.#loss!.error;
     if (this.isCut) this.#restore();
     if (!this.hasUnsyncedWrites) return;
     this.#syncing = this.#makeDurable();
@@ -212,7 +217,7 @@ export abstract class FileBase {
     try {
       await this.files.sync(this.file);
     } catch (error) {
-      this.#syncFailed();
+      this.#syncFailed(error);
       throw error;
     }
     this.#durableWrites = writes;
@@ -230,11 +235,12 @@ export abstract class FileBase {
     if (this.inMemory) return;
     // Heads reach to within a record of the end.
     if (end - size < this.recordBytes) return this.files.truncate(this.file, end);
-    this.#beginSync();
-    this.#syncFailed();
-    throw new StorageError(
+    const error = new StorageError(
       `Cannot sync ${this.#path}: it was cut to ${size} bytes, its records end at ${end}`,
     );
+    this.#beginSync();
+    this.#syncFailed(error);
+    throw error;
   }
 
   #beginSync(): number {
@@ -242,7 +248,7 @@ export abstract class FileBase {
     return this.#writes;
   }
 
-  #syncFailed(): void {
+  #syncFailed(error: unknown): void {
     this.#blocks.failed();
     this.#mustRewrite = true;
     // Another sync beside this one may have succeeded, since the system tells of lost pages once.
@@ -251,7 +257,9 @@ export abstract class FileBase {
     const lost = [...this.#blocks.ranges()].map((range) => this.#recordsIn(range));
     this.#blocks.clear();
     for (const { first, count } of lost) {
-      if (count > 0) void this.#lose(first, count);
+      if (count === 0) continue;
+      this.#loss = { error };
+      void this.#lose(first, count);
     }
   }
 
@@ -292,7 +300,7 @@ export abstract class FileBase {
     try {
       this.files.syncNow(this.file);
     } catch (error) {
-      this.#syncFailed();
+      this.#syncFailed(error);
       throw error;
     }
     this.#durableWrites = writes;

@@ -328,6 +328,18 @@ export function describeSlotFile(kind: StorageKind): void {
       } else expect(state.lost).toEqual(["0 to 126", "638 to 766"]);
     });
 
+    test("a sync that waits behind one that failed makes good what is in memory, and else fails as well", async () => {
+      const { file, state } = makeForgetful(32, 1000);
+      stageRecord(file, 3, filled(32, 0xaa));
+      file.flush();
+      state.failures = 1;
+      const [first, second] = await Promise.allSettled([file.sync(), file.sync()]);
+      expect(first.status).toBe("rejected");
+      expect(second.status).toBe(file.inMemory ? "fulfilled" : "rejected");
+      if (file.inMemory) expect(body().slice(3 * 32, 4 * 32)).toEqual(filled(32, 0xaa));
+      else await file.sync();
+    });
+
     test("a sync that succeeds has nothing written again later", async () => {
       const { file, state } = makeForgetful(32, 1000);
       stageRecord(file, 3, filled(32, 0xaa));

@@ -29,6 +29,8 @@ const SEEDS: [seed: number, found: string][] = [
   [2_002_636, "what had waited for a slow disk was called current as of the moment at which it was handled"],
   [3_092_747, "protocol 1: a queue from before the scan put keys back that the scan had left out as DELETED"],
   [3_087_258, "the simulation's own: a dead process resumed, and held a shard for ever"],
+  [4_007_204, "a sync that waited behind one that lost slots promised what those had held"],
+  [4_034_328, "the same, at the first open"],
   [1_001_552, "the simulation's own: a disk that had died was revived by the next fault"],
   [1_013_010, "the simulation's own: protocol 1 says nothing of a slot that was torn under protocol 2"],
   [1_026_063, "the simulation's own: a promise that was taken back, and the same slot come again"],
