@@ -3,6 +3,7 @@ import { isZero } from "../is_zero.ts";
 const PAGE_SHIFT = 16;
 const PAGE_SLOTS = 1 << PAGE_SHIFT;
 const PAGE_MASK = PAGE_SLOTS - 1;
+const PAGE_BYTES = PAGE_SLOTS * 4;
 
 /** The metas of all slots of a shard, 4 bytes each, in pages that are added and never copied. */
 export class MetaTable {
@@ -26,7 +27,7 @@ export class MetaTable {
 
   /** Fetches a page of the memory that `grow` to this length will want; false while there is more to fetch. */
   reserve(length: number): boolean {
-    if (this.#pages.length * PAGE_SLOTS < length) this.#pages.push(newPage());
+    if (this.#pages.length * PAGE_SLOTS < length) this.#addPage();
     return this.#pages.length * PAGE_SLOTS >= length;
   }
 
@@ -56,13 +57,19 @@ export class MetaTable {
     held.set(bytes.subarray(start, start + held.length));
   }
 
+  /**
+   * Shared memory is not counted towards the next garbage collection, which would be a step of milliseconds. Two pages
+   * share a buffer: one of less than 512 KiB Deno takes from a heap that it clears, so that it costs memory untouched.
+   */
+  #addPage(): void {
+    const isFirst = this.#pages.length % 2 === 0;
+    const buffer = isFirst ? new SharedArrayBuffer(2 * PAGE_BYTES) : this.#pages.at(-1)!.buffer;
+    this.#pages.push(new Uint32Array(buffer, isFirst ? 0 : PAGE_BYTES, PAGE_SLOTS));
+  }
+
   #bytesOf(page: number): Uint8Array {
     const slots = Math.min(PAGE_SLOTS, this.#length - page * PAGE_SLOTS);
-    return new Uint8Array(this.#pages[page].buffer, 0, slots * 4);
+    const { buffer, byteOffset } = this.#pages[page];
+    return new Uint8Array(buffer, byteOffset, slots * 4);
   }
-}
-
-/** Shared memory is not counted towards the next garbage collection, which would be a step of milliseconds. */
-function newPage(): Uint32Array {
-  return new Uint32Array(new SharedArrayBuffer(PAGE_SLOTS * 4));
 }

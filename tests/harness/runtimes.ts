@@ -5,6 +5,14 @@ import { fileURLToPath } from "node:url";
 /** The runtimes that Slotcask runs on. */
 export type RuntimeName = "deno" | "bun";
 
+/** The one in which this process runs. */
+export const OWN_RUNTIME: RuntimeName = process.versions.deno === undefined ? "bun" : "deno";
+
+/** What stands before a script's path for it to be run with all permissions. */
+export function runFlags(runtime: RuntimeName = OWN_RUNTIME): string[] {
+  return runtime === "deno" ? ["run", "--no-prompt", "--no-check", "-A"] : ["run"];
+}
+
 /** The repository's root directory. */
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 
