@@ -3,14 +3,11 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import { runChild, runtimePath } from "../harness/runtimes.ts";
+import { OWN_RUNTIME, runChild, runtimePath } from "../harness/runtimes.ts";
 import { ArmdbPeer } from "../interop/armdb_peer.ts";
 
 const DENO = runtimePath("deno");
 const canRun = DENO !== undefined && ArmdbPeer.available().ok;
-/** Under the runtime that runs the test; the command itself always runs in Deno. */
-const RUNTIME = process.versions.deno === undefined ? "bun" : "deno";
 const LIMIT_MS = 60_000;
 
 function bench(...args: string[]) {
@@ -21,13 +18,20 @@ test.if(canRun)("catch-up --quick measures everybody, and prints and writes what
   const dir = mkdtempSync(join(tmpdir(), "slotcask-bench-"));
   const json = join(dir, "result.json");
   try {
-    const args = ["catch-up", "--quick", "--rounds", "1", "--runtime", RUNTIME, "--json", json];
+    const args = ["catch-up", "--quick", "--rounds", "1", "--runtime", OWN_RUNTIME, "--json", json];
     const { code, output } = await bench(...args);
     expect({ code, output }).toEqual({ code: 0, output });
     const { quick, rounds, runtimes, machine, benches: [result] } = JSON.parse(readFileSync(json, "utf8"));
-    expect([quick, rounds, Object.keys(runtimes), machine.cores > 0]).toEqual([true, 1, [RUNTIME], true]);
+    expect([quick, rounds, Object.keys(runtimes), machine.cores > 0]).toEqual([true, 1, [OWN_RUNTIME], true]);
     const names = result.contenders.map(({ name }: { name: string }) => name);
-    for (const name of [`slotcask ${RUNTIME}`, `positional ${RUNTIME}`, "armdb", `ack-only ${RUNTIME}`]) {
+    for (
+      const name of [
+        `slotcask ${OWN_RUNTIME}`,
+        `positional ${OWN_RUNTIME}`,
+        "armdb",
+        `ack-only ${OWN_RUNTIME}`,
+      ]
+    ) {
       expect(names).toContain(name);
       expect(output).toContain(`\n${name} `);
     }
@@ -36,7 +40,7 @@ test.if(canRun)("catch-up --quick measures everybody, and prints and writes what
       expect(figures["M slots/s"]).toBeGreaterThan(0);
     }
     expect(result.ratios).toHaveLength(2);
-    expect(output).toContain(`slotcask ${RUNTIME} / armdb`);
+    expect(output).toContain(`slotcask ${OWN_RUNTIME} / armdb`);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

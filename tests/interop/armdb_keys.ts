@@ -7,6 +7,14 @@ export type PeerShape = `${number}x${number}`;
 
 const WORD_BYTES = 8;
 
+/** The bytes of `churn op`: see armdb/README.md. */
+const OPERATION_SALT = 0x636875726e216f70n;
+
+/** What operation `n` of `churn` and `burst` draws from: the key's number is the generator's output for it. */
+export function operationBase(seed: number, n: number): bigint {
+  return u64(splitmix64(u64(BigInt(seed) ^ OPERATION_SALT)) + 2n * BigInt(n));
+}
+
 function keyBase(seed: bigint, i: bigint): bigint {
   return splitmix64(u64(splitmix64(u64(seed)) + i));
 }

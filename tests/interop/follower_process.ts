@@ -5,6 +5,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { runFlags } from "../harness/runtimes.ts";
 import { until } from "../harness/until.ts";
 import { type RealLeader, SOON_MS } from "./stage.ts";
 
@@ -27,9 +28,7 @@ export class FollowerProcess {
 
   /** Starts it, and waits until it serves what it has. */
   static async start(leader: string, dir: string, storage = "resident"): Promise<FollowerProcess> {
-    const isDeno = process.versions.deno !== undefined;
-    const run = isDeno ? ["run", "--no-prompt", "--no-check", "-A"] : ["run"];
-    const args = [...run, SCRIPT, leader, dir, storage];
+    const args = [...runFlags(), SCRIPT, leader, dir, storage];
     const follower = new FollowerProcess(spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] }));
     await follower.#expect("following");
     return follower;

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { processMemory } from "../../bench/process_memory.ts";
 import type { StorageKind } from "../../src/storage/slot_file.ts";
 import type { Proxy } from "../fakes/proxy.ts";
-import { type RuntimeName, runtimePath } from "../harness/runtimes.ts";
+import { runFlags, type RuntimeName, runtimePath } from "../harness/runtimes.ts";
 import { until } from "../harness/until.ts";
 import { slotDifferences } from "../interop/equal.ts";
 import { type RealLeader, Stage } from "../interop/stage.ts";
@@ -157,7 +157,7 @@ export class Side {
 }
 
 function spawnSoaker({ runtime, storage, keyspace, seed }: SideOptions, leader: string, dir: string) {
-  const flags = runtime === "deno" ? ["run", "--no-prompt", "--no-check", "-A"] : ["run"];
-  const args = [...flags, SCRIPT, leader, dir, storage, ...[keyspace, seed, DELETE_PERCENT].map(String)];
+  const numbers = [keyspace, seed, DELETE_PERCENT].map(String);
+  const args = [...runFlags(runtime), SCRIPT, leader, dir, storage, ...numbers];
   return spawn(runtimePath(runtime)!, args, { stdio: ["pipe", "pipe", "pipe"] });
 }

@@ -4,11 +4,10 @@
  *
  * The formulas are those of tests/interop/armdb/README.md, and the inverse of its generator, which is a bijection.
  */
+import { operationBase } from "../../interop/armdb_keys.ts";
 import { fillKey, fillValue, type PeerShape } from "../../interop/armdb_peer.ts";
 import { toHex } from "../../interop/equal.ts";
 import { splitmix64, u64, unsplitmix64 } from "../../interop/splitmix64.ts";
-
-const OPERATION_SALT = 0x636875726e216f70n;
 
 /** What a leader is told to churn. */
 export interface ChurnMix {
@@ -138,7 +137,7 @@ export class ChurnModel {
   }
 
   #operation(n: number): Operation {
-    const base = u64(splitmix64(u64(BigInt(this.#mix.seed) ^ OPERATION_SALT)) + 2n * BigInt(n));
+    const base = operationBase(this.#mix.seed, n);
     return {
       i: Number(splitmix64(base) % BigInt(this.#mix.keyspace)),
       isDelete: splitmix64(u64(base + 1n)) % 100n < BigInt(this.#mix.deletePercent),

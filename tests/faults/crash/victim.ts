@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 import { errorCode } from "../../../src/error_code.ts";
 import type { StorageKind } from "../../../src/storage/slot_file.ts";
-import { type RuntimeName, runtimePath } from "../../harness/runtimes.ts";
+import { runFlags, type RuntimeName, runtimePath } from "../../harness/runtimes.ts";
 
 const SCRIPT = fileURLToPath(new URL("./children/victim.ts", import.meta.url));
 /** How long a line may take before a test gives up, in ms: the machine may be busy. */
@@ -33,8 +33,7 @@ export class Victim {
   #stderr = "";
 
   constructor({ runtime, leader, dir, storage, sync }: VictimOptions) {
-    const flags = runtime === "deno" ? ["run", "--no-prompt", "--no-check", "-A"] : ["run"];
-    const args = [...flags, SCRIPT, leader, dir, storage, String(sync)];
+    const args = [...runFlags(runtime), SCRIPT, leader, dir, storage, String(sync)];
     const child = this.#child = spawn(runtimePath(runtime)!, args, { stdio: ["pipe", "pipe", "pipe"] });
     child.stdin.on("error", () => {});
     child.stdout.setEncoding("utf8").on("data", (text: string) => this.#read(text));

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { rejection } from "../../fakes/followed.ts";
 import { keyOf, valueOf } from "../../fakes/leader_frames.ts";
 import { until } from "../../harness/until.ts";
+import { runFlags } from "../../harness/runtimes.ts";
 import { DiskStage, dump, PATIENCE_MS, range } from "./stage.ts";
 
 const SCRIPT = fileURLToPath(new URL("./children/second.ts", import.meta.url));
@@ -19,8 +20,7 @@ class Second implements AsyncDisposable {
   readonly #ended: Promise<unknown>;
 
   constructor({ leader, dir }: DiskStage) {
-    const run = process.versions.deno === undefined ? ["run"] : ["run", "--no-prompt", "--no-check", "-A"];
-    this.#child = spawn(process.execPath, [...run, SCRIPT, leader.address, dir]);
+    this.#child = spawn(process.execPath, [...runFlags(), SCRIPT, leader.address, dir]);
     this.#ended = new Promise((resolve) => this.#child.once("close", resolve));
     const lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
     this.said = lines.next().then(({ value }) => String(value));

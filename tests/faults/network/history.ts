@@ -1,15 +1,13 @@
 /** All values that a leader ever had for a key: what a follower may serve. */
 import { expect } from "bun:test";
 
-import { fillKey, fillValue } from "../../interop/armdb_keys.ts";
+import { fillKey, fillValue, operationBase } from "../../interop/armdb_keys.ts";
 import { toHex } from "../../interop/equal.ts";
-import { splitmix64, u64 } from "../../interop/splitmix64.ts";
+import { splitmix64 } from "../../interop/splitmix64.ts";
 import type { RealLeader } from "../../interop/stage.ts";
 
 const SHAPE = "8x16";
 const SEED = 1;
-/** The bytes of `churn op`: see armdb/README.md. */
-const OPERATION_SALT = 0x636875726e216f70n;
 /** Beyond the rounds of bursts. */
 const LATE_ROUND = 1_000_000;
 
@@ -58,9 +56,7 @@ export class History {
   }
 
   #keyOf(operation: number): number {
-    const state = BigInt(SEED) ^ OPERATION_SALT;
-    const base = splitmix64(state) + 2n * BigInt(operation);
-    return Number(splitmix64(u64(base)) % BigInt(this.#keyspace));
+    return Number(splitmix64(operationBase(SEED, operation)) % BigInt(this.#keyspace));
   }
 
   #note(i: number, round: number): void {
