@@ -47,7 +47,21 @@ describe("readJunit", () => {
       failed: 1,
       skipped: 1,
       byFile: new Map([["tests/a_test.ts", 3], ["tests/b_test.ts", 1]]),
+      failures: [expect.objectContaining({ file: "tests/a_test.ts" })],
     });
+  });
+
+  test("names what failed, with its groups and its error", () => {
+    const inGroup = BUN.replace(
+      'assertions="0" />\n      <testcase name="t"',
+      'assertions="0"><failure type="Error" message="a &gt; b">a &gt; b&#10;  at x</failure></testcase>\n' +
+        '      <testcase name="t"',
+    );
+    expect([...readJunit(DENO).failures, ...readJunit(inGroup).failures]).toEqual([
+      { file: "tests/a_test.ts", name: 'fails " < &', error: "Error: boom <skipped/>" },
+      { file: "tests/a_test.ts", name: "d > pass", error: "a > b\n  at x" },
+      { file: "tests/a_test.ts", name: "late", error: "test timed out" },
+    ]);
   });
 
   test("counts a failed hook, which Bun reports without a name", () => {
@@ -55,6 +69,6 @@ describe("readJunit", () => {
   });
 
   test("finds nothing in an empty report", () => {
-    expect(readJunit("")).toEqual({ passed: 0, failed: 0, skipped: 0, byFile: new Map() });
+    expect(readJunit("")).toEqual({ passed: 0, failed: 0, skipped: 0, byFile: new Map(), failures: [] });
   });
 });

@@ -1,4 +1,4 @@
-import type { TestCounts } from "./junit.ts";
+import type { FailedTest, TestCounts } from "./junit.ts";
 import type { RuntimeName } from "./runtimes.ts";
 
 /** How the tests went under one runtime. */
@@ -16,8 +16,12 @@ export interface Summary {
   ok: boolean;
 }
 
+/** Failed tests whose errors are told again, and lines of each: the end of a log must stay short. */
+const FAILURES_TOLD = 20;
+const ERROR_LINES = 15;
+
 /**
- * Sums up: a line per runtime, a line per problem, the sum as the last line, `N passed, N failed, N skipped`.
+ * Sums up: the failed tests of all runtimes, a line per runtime, a line per problem, the sum as the last line, `N passed, N failed, N skipped`.
  *
  * Each problem counts as a failure: no test at all, different numbers of tests under the runtimes, or what a
  * result calls a problem.
@@ -30,10 +34,23 @@ export function summarize(results: readonly RuntimeResult[]): Summary {
     total.failed += counts.failed;
     total.skipped += counts.skipped;
   }
-  const lines = results.map((result) =>
+  const runs = results.map((result) =>
     `${result.runtime}: ${countsText(result.counts)} in ${result.seconds.toFixed(1)} s`
   );
-  return { lines: [...lines, ...problems, countsText(total)], ok: total.failed === 0 };
+  const lines = [...results.flatMap(failuresOf), ...runs, ...problems, countsText(total)];
+  return { lines, ok: total.failed === 0 };
+}
+
+/** What failed, once more: a log of one runtime is long, and whoever sees only its end must see this. */
+function failuresOf({ runtime, counts: { failures } }: RuntimeResult): string[] {
+  const told = failures.slice(0, FAILURES_TOLD).flatMap((failed) => failureLines(runtime, failed));
+  const rest = failures.length - FAILURES_TOLD;
+  return rest > 0 ? [...told, `${runtime}: and ${rest} failed tests more`] : told;
+}
+
+function failureLines(runtime: RuntimeName, { file, name, error }: FailedTest): string[] {
+  const lines = error === "" ? [] : error.split("\n").slice(0, ERROR_LINES);
+  return [`${runtime}: failed: ${file}: ${name}`, ...lines.map((line) => `  ${line}`)];
 }
 
 function countsText(

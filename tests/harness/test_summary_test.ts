@@ -1,10 +1,18 @@
 import { describe, expect, test } from "bun:test";
+import type { TestCounts } from "./junit.ts";
 import { type RuntimeResult, summarize } from "./test_summary.ts";
 
-function result(changes: Partial<RuntimeResult> & { passed?: number; failed?: number } = {}): RuntimeResult {
-  const { passed = 3, failed = 0, ...rest } = changes;
+type Changes = Partial<RuntimeResult> & Partial<Pick<TestCounts, "passed" | "failed" | "failures">>;
+
+function result(changes: Changes = {}): RuntimeResult {
+  const { passed = 3, failed = 0, failures = [], ...rest } = changes;
   const byFile = new Map([["tests/a_test.ts", passed + failed + 1]]);
-  return { runtime: "deno", seconds: 1.26, counts: { passed, failed, skipped: 1, byFile }, ...rest };
+  return {
+    runtime: "deno",
+    seconds: 1.26,
+    counts: { passed, failed, skipped: 1, byFile, failures },
+    ...rest,
+  };
 }
 
 describe("summarize", () => {
@@ -23,6 +31,20 @@ describe("summarize", () => {
     const { lines, ok } = summarize([result({ passed: 2, failed: 1 }), result({ runtime: "bun" })]);
     expect(ok).toBe(false);
     expect(lines.at(-1)).toBe("5 passed, 1 failed, 2 skipped");
+  });
+
+  test("tells what failed once more, with the beginning of a long error", () => {
+    const failure = { file: "tests/a_test.ts", name: "g > t", error: "no\n".repeat(40) };
+    const { lines } = summarize([
+      result({ failed: 1, failures: [failure] }),
+      result({ runtime: "bun", failed: 22, failures: Array(22).fill({ ...failure, error: "" }) }),
+    ]);
+    expect(lines.slice(0, 17)).toEqual([
+      "deno: failed: tests/a_test.ts: g > t",
+      ...Array(15).fill("  no"),
+      "bun: failed: tests/a_test.ts: g > t",
+    ]);
+    expect(lines[36]).toBe("bun: and 2 failed tests more");
   });
 
   test("different numbers of tests fail the run, with the file", () => {
