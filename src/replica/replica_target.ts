@@ -196,14 +196,22 @@ export class ReplicaTarget implements ReplicationTarget {
   }
 
   flush(id: number): void {
-    const shard = this.#shard(id);
+    this.#write(this.#shard(id), { mayWait: false });
+  }
+
+  flushLater(id: number): void {
+    this.#write(this.#shard(id), { mayWait: true });
+  }
+
+  #write(shard: Shard, { mayWait }: { mayWait: boolean }): void {
+    const { id, file } = shard;
     try {
       shard.settle();
-      shard.file.flush();
+      if (!mayWait || !file.gathers) file.flush();
     } catch (error) {
       throw wrapStorageError(error, "write", this.#directory!.shardPath(id, FileName.data));
     } finally {
-      // Also what could not be written: the next sync tries it again.
+      // Also what waits, or could not be written: the next sync writes it.
       this.#states[id].sync.wrote();
     }
   }
@@ -283,9 +291,19 @@ export class ReplicaTarget implements ReplicationTarget {
     const { scan, mayUnmark } = state;
     state.scan = undefined;
     state.mayUnmark = false;
+    this.#flushCut(shard);
     // What a scan has not touched is still as the last whole one left it.
     const isUntouched = scan === undefined || scan.whole.findings.applied === 0;
     if (mayUnmark && isUntouched) this.#directory!.completeness.scanChangedNothing(shard);
+  }
+
+  /** Writes what of a cut scan waits in memory: nobody else might for as long as the leader is away. */
+  #flushCut(id: number): void {
+    try {
+      this.flush(id);
+    } catch {
+      // It stays staged for the next sync or scan, which tells of it.
+    }
   }
 
   /**

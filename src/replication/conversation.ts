@@ -282,6 +282,9 @@ export class Conversation {
       case "flush":
         target.flush(this.shard);
         return;
+      case "flush-later":
+        target.flushLater(this.shard);
+        return;
       case "sync":
         return target.sync(this.shard).then(() => this.session!.synced(this.shared.now()));
       case "judge":

@@ -28,6 +28,8 @@ export type Effect =
   | { type: "apply"; events: SlotEvents; highestSlot: number; source: EventSource }
   /** Write what was applied to the file. */
   | { type: "flush" }
+  /** The same, once more of the whole scan has gathered. */
+  | { type: "flush-later" }
   /** Make durable what was flushed, then `synced` (waits). */
   | { type: "sync" }
   /** The whole scan came: judge it, then `judged` (waits). */

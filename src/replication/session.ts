@@ -137,9 +137,9 @@ export class Session {
   /** The last batch was applied. */
   applied(now: number): readonly Effect[] {
     this.#effects.length = 0;
-    const { syncBatches } = this.#options;
+    const { syncBatches, side } = this.#options;
     if (this.phase === "catching-up") {
-      this.#effects.push({ type: "flush" });
+      this.#effects.push({ type: side ? "flush" : "flush-later" });
       if (syncBatches && ++this.#batchesSinceSync % BATCHES_PER_SYNC === 0) {
         this.#effects.push({ type: "sync" });
       }

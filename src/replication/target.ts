@@ -30,12 +30,17 @@ export interface ReplicationTarget {
   grow(shard: number, slotCount: number): Promise<void>;
   /**
    * Applies a batch, whose slots have room, in memory. Returns how many events changed something. The events must
-   * stay as they are until `flush`, which comes after the Ack, where that need not wait for the disk.
+   * stay as they are until `flush` or `flushLater`, which comes after the Ack, where that need not wait for the disk.
    * Throws DivergedError where the leader contradicts the copy too much.
    */
   apply(shard: number, events: SlotEvents, source: EventSource): number;
   /** Writes what was applied to the file. Throws StorageError; nothing is lost, the next flush writes it. */
   flush(shard: number): void;
+  /**
+   * The same for a batch of a whole scan, which may wait in memory for those behind it: a byte costs less in a large write.
+   * `flush`, `sync`, `endScan` and `abortScan` write what waits.
+   */
+  flushLater(shard: number): void;
   /** Makes durable what was flushed. Rejects with StorageError. */
   sync(shard: number): Promise<void>;
   /**

@@ -49,6 +49,8 @@ export class MappedFile extends FileBase implements SlotFile {
   readonly kind = "mapped" as const;
   /** What the system has dropped from memory it reads again, and who knows what comes back: nothing stays checked. */
   readonly inMemory = false;
+  /** A flush is a copy in memory, whatever its size. */
+  readonly gathers = false;
   readonly loadLimit: number;
   window: Uint8Array;
   view: DataView;

@@ -3,6 +3,8 @@ import { StagedRecords } from "./staged_records.ts";
 import { StagedRuns } from "./staged_runs.ts";
 
 const LOAD_BYTES = 256 << 10;
+/** As resident.ts has it, and less: it is memory that would not be there otherwise. */
+const GATHER_BYTES = 256 << 10;
 
 /** A slot file that keeps no record in memory but the staged ones: every other read is a pread. */
 export class PositionalFile extends FileBase implements SlotFile {
@@ -27,6 +29,10 @@ export class PositionalFile extends FileBase implements SlotFile {
     this.view = this.#record.view;
     this.loadLimit = Math.max(1, Math.floor(LOAD_BYTES / options.recordBytes));
     this.#records = new StagedRecords(options.recordBytes);
+  }
+
+  get gathers(): boolean {
+    return this.#staged.isBelow(GATHER_BYTES / this.recordBytes);
   }
 
   get unsynced(): boolean {

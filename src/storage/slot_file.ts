@@ -31,6 +31,8 @@ export interface SlotFile {
   readonly window: Uint8Array;
   /** The same bytes, for words. */
   readonly view: DataView;
+  /** Whether who need not flush at once should stage more before: a byte costs less in a large write. */
+  readonly gathers: boolean;
   /** Whether the file holds writes that no sync has covered, or anything is staged. */
   readonly unsynced: boolean;
 

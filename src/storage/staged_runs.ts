@@ -19,6 +19,11 @@ export class StagedRuns {
     return this.#heads.size === 0 && this.#recordCount === 0;
   }
 
+  /** Whether so few whole records are staged, and nothing else: heads are written one by one, however many there are. */
+  isBelow(records: number): boolean {
+    return this.#heads.size === 0 && this.#recordCount < records;
+  }
+
   /** Notes a record whose first 4 bytes changed. */
   addHead(record: number): void {
     this.#heads.add(record);

@@ -79,6 +79,10 @@ export class FakeTarget implements ReplicationTarget {
     this.#note("flush", `flush ${shard}`);
   }
 
+  flushLater(shard: number): void {
+    this.#note("flush", `flushLater ${shard}`);
+  }
+
   async sync(shard: number): Promise<void> {
     await this.#step("sync", `sync ${shard}`);
   }

@@ -114,7 +114,7 @@ describe("a conversation", () => {
     expect(stage.target.calls).toEqual([
       "beginScan 0 scan",
       "apply 0 scan [1 2] = [1 1]",
-      "flush 0",
+      "flushLater 0",
       "endScan 0 scan",
       "apply 0 stream [3] = [2]",
       "flush 0",

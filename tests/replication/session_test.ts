@@ -87,7 +87,7 @@ describe("the order of a session", () => {
     const talk = talkIn("catching-up");
     for (let slot = 0; slot < 3; slot++) {
       expect(talk.frame(batch([put(slot)]))).toBe("send Ack, apply 1 scan");
-      expect(talk.said(talk.session.applied(talk.now))).toBe("flush");
+      expect(talk.said(talk.session.applied(talk.now))).toBe("flush-later");
     }
     const acks = talk.effects.filter((effect) => effect.type === "send");
     expect(acks[2].frame).toEqual(encodeAck({ shard: 0, applied: 7, maxVersion: 9 }));
@@ -99,9 +99,15 @@ describe("the order of a session", () => {
     talk.frame(batch([put(9)]));
     expect(talk.frame(batch([]))).toBe("send Ack, apply 0 scan");
     expect(talk.session.scanPosition).toBe(10);
-    expect(talk.said(talk.session.applied(talk.now))).toBe("flush");
+    expect(talk.said(talk.session.applied(talk.now))).toBe("flush-later");
     const applied = talk.effects.at(-2)!;
     expect(applied.type === "apply" && applied.highestSlot).toBe(-1);
+  });
+
+  test("a side scan writes each batch at once: nothing else would", () => {
+    const talk = talkIn("catching-up", { side: true });
+    talk.frame(batch([put(9)]));
+    expect(talk.said(talk.session.applied(talk.now))).toBe("flush");
   });
 
   test("sync batch: live, the Ack waits for the disk", () => {
@@ -118,8 +124,8 @@ describe("the order of a session", () => {
       if (slot < 60) talk.frame(batch([put(slot)]));
       return talk.said(talk.session.applied(talk.now));
     });
-    expect(said.flatMap((effects, i) => effects === "flush, sync" ? [i] : [])).toEqual([63, 127]);
-    expect(said.filter((effects) => effects === "flush")).toHaveLength(128);
+    expect(said.flatMap((effects, i) => effects === "flush-later, sync" ? [i] : [])).toEqual([63, 127]);
+    expect(said.filter((effects) => effects === "flush-later")).toHaveLength(128);
     talk.caughtUp();
     expect(talk.wait()).toEqual([250, "sync"]);
     expect(talk.said(talk.session.synced(talk.now))).toBe("judge");

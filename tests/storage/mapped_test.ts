@@ -50,6 +50,12 @@ describe("mapped windows", () => {
     return { file, disk };
   }
 
+  test("a flush is a copy in memory, which gains nothing by waiting", () => {
+    const { file } = openHoles(10);
+    stageRecord(file, 3, new Uint8Array(BYTES));
+    expect(file.gathers).toBe(false);
+  });
+
   function onDisk(disk: number, record: number, length = BYTES): number[] {
     const bytes = new Uint8Array(length);
     files.read(disk, bytes, 0, length, HEADER + record * BYTES);

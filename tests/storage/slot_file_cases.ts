@@ -55,6 +55,19 @@ function describeWrites(kind: StorageKind): void {
       expect(disk.writes).toEqual([{ position: HEADER + 100 * RECORD, length: 256 * RECORD }]);
     });
 
+    test("what may wait gathers until a write is large; heads, which are written one by one, do not wait", () => {
+      const { file } = openFake(kind, 100_000);
+      const records = kind === "resident" ? 32_768 : 16_384;
+      for (let i = 0; i < records - 1; i++) stageRecord(file, i, filled(1));
+      expect(file.gathers).toBe(true);
+      stageRecord(file, records - 1, filled(1));
+      expect(file.gathers).toBe(false);
+      file.flush();
+      expect(file.gathers).toBe(true);
+      file.stageHead(3, 7);
+      expect(file.gathers).toBe(false);
+    });
+
     test("heads go before whole records", () => {
       const { disk, file } = openFake(kind, 100);
       stageRecord(file, 1, filled(1));
