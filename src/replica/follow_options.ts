@@ -109,15 +109,27 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
     partial: options.partial ?? false,
     signal: options.signal,
     onEvent: options.onEvent ?? (() => {}),
-    times: { ...DEFAULT_TIMES, ...options.times },
-    backoff: { ...DEFAULT_BACKOFF, ...options.backoff },
-    rescan: {
-      ...DEFAULT_RESCAN,
-      catchUpOnlyMs: rescanMs === false ? undefined : rescanMs,
-      ...options.rescan,
-    },
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    times: resolveFigures("times", DEFAULT_TIMES, options.times),
+    backoff: resolveFigures("backoff", DEFAULT_BACKOFF, options.backoff),
+    rescan: resolveFigures(
+      "rescan",
+      { ...DEFAULT_RESCAN, catchUpOnlyMs: rescanMs === false ? undefined : rescanMs },
+      options.rescan,
+    ),
+    limits: resolveFigures("limits", DEFAULT_LIMITS, options.limits),
   };
+}
+
+/** Figures of one kind: those that were given, and the defaults for the rest. Each is a number above 0. */
+function resolveFigures<T extends object>(kind: string, defaults: T, given: Partial<T> = {}): T {
+  const names = Object.keys(defaults);
+  for (const [name, value] of Object.entries(given)) {
+    requireOption(names.includes(name), `a name in ${kind}`, name, names.join(", "));
+    const isGood = value === undefined || (typeof value === "number" && value > 0);
+    requireOption(isGood, `${kind}.${name}`, value, "numbers above 0");
+  }
+  const isGiven = ([, value]: [string, unknown]) => value !== undefined;
+  return { ...defaults, ...Object.fromEntries(Object.entries(given).filter(isGiven)) };
 }
 
 function requireOption(isGood: boolean, name: string, value: unknown, allowed: string): void {

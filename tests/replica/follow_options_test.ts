@@ -63,6 +63,11 @@ test("what is given takes the place of a default, and of no other", () => {
   expect(resolveFollowOptions({ rescanMs: 5 }).rescan.catchUpOnlyMs).toBe(5);
 });
 
+test("what is given as undefined was not given", () => {
+  const options = resolveFollowOptions({ times: { settleMs: undefined }, limits: undefined });
+  expect(options).toEqual({ ...resolveFollowOptions({}), onEvent: options.onEvent });
+});
+
 describe("what cannot be used is refused: the name, the value, and what is allowed", () => {
   test.each([
     [{ storage: "disk" }, 'storage is "disk", allowed are resident or positional or mapped'],
@@ -78,6 +83,13 @@ describe("what cannot be used is refused: the name, the value, and what is allow
     [{ closeTimeoutMs: 0 }, "closeTimeoutMs is 0, allowed are ms above 0"],
     [{ divergenceLimit: 1.5 }, "divergenceLimit is 1.5, allowed are 0 to 1"],
     [{ divergenceLimit: NaN }, "divergenceLimit is null"],
+    [{ times: { settleMs: 0 } }, "times.settleMs is 0, allowed are numbers above 0"],
+    [{ limits: { scansAtOnce: NaN } }, "limits.scansAtOnce is null, allowed are numbers above 0"],
+    [{ backoff: { baseMs: "1s" } }, 'backoff.baseMs is "1s", allowed are numbers above 0'],
+    [
+      { rescan: { sideMS: 5 } },
+      'a name in rescan is "sideMS", allowed are catchUpOnlyMs, suspectMs, sideMs, mostEventsMeanwhile',
+    ],
     [{ onDivergence: "ignore" }, 'onDivergence is "ignore", allowed are guard, accept or hold'],
   ])("%j", (options, message) => {
     const error = thrownBy(() => resolveFollowOptions(options as FollowOptions));
