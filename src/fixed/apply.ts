@@ -114,11 +114,8 @@ function isVerified({ unverified }: Shard, slot: number): boolean {
 
 /** A key that stays in its slot touches no index, unless another slot holds it too. */
 function keepKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): void {
-  const { index, keyLength, observers } = shard;
-  if (index.duplicates > 0) {
-    index.promote(hashKey(events.bytes, keyAt, keyLength), slot);
-  }
-  if (observers.size > 0) tell(shard, slot, false, slot);
+  shard.keepKey(slot, events.bytes, keyAt);
+  if (shard.observers.size > 0) tell(shard, slot, false, slot);
 }
 
 function addKey(shard: Shard, slot: number, events: EventBytes, keyAt: number): void {

@@ -93,7 +93,7 @@ export class Shard implements KeySource {
     this.valueLength = shape.valueLength;
     this.#index = new SlotIndex(this);
     // A key that is not in the index is not found, and a miss must not pass for its absence.
-    this.#newKeys = new NewKeys(this.#index, (slot) => this.unverified.add(slot));
+    this.#newKeys = new NewKeys(this.#index, shape.keyLength, (slot) => this.unverified.add(slot));
     this.#key = new Uint8Array(shape.keyLength);
   }
 
@@ -108,7 +108,12 @@ export class Shard implements KeySource {
     this.#newKeys.add(hash, slot, bytes, at);
   }
 
-  /** Ends what {@link addKey} began: the bytes that it was given are no longer needed. */
+  /** Notes that a slot was written with the key that it has: see {@link NewKeys.keep}. */
+  keepKey(slot: number, bytes: Uint8Array, at: number): void {
+    this.#newKeys.keep(slot, bytes, at);
+  }
+
+  /** Ends what {@link addKey} and {@link keepKey} began: the bytes that it was given are no longer needed. */
   settle(): void {
     this.#newKeys.settle();
   }

@@ -330,6 +330,41 @@ describe("within one batch", () => {
     expect([get(shard, "a"), get(shard, "c"), shard.index.keys]).toEqual(["2", undefined, 1]);
   });
 
+  test.each([
+    ["the new slot behind the update", ["up", "new"], "new"],
+    ["the update behind the new slot", ["new", "up"], "up"],
+    ["one more update", ["up", "new", "up"], "up"],
+  ])("of slots with equal keys in one batch the last one is served: %s", (_name, writes, served) => {
+    const { shard } = makeShard(4);
+    apply(shard, [{ slot: 1, version: 1, key: "a", value: "old" }]);
+    shard.settle();
+    let version = 1;
+    apply(shard, [
+      { slot: 3, version: 1, key: "c", value: "1" },
+      ...writes.map((value) => ({ slot: value === "new" ? 0 : 1, version: ++version, key: "a", value })),
+      { slot: 2, version: 1, key: "d", value: "1" },
+    ]);
+    expect([get(shard, "a"), shard.index.keys, shard.index.duplicates]).toEqual([served, 3, 1]);
+  });
+
+  test("more keys that stay, between new ones, than are settled at once", () => {
+    const { shard } = makeShard(1200);
+    const old = Array.from(
+      { length: 600 },
+      (_, i) => ({ slot: 2 * i, version: 1, key: `k${i}`, value: "1" }),
+    );
+    apply(shard, old);
+    apply(
+      shard,
+      old.flatMap((event) => [
+        { slot: event.slot + 1, version: 1, key: event.key, value: "2" },
+        { ...event, version: 2, value: "3" },
+      ]),
+    );
+    expect(old.filter(({ key }) => get(shard, key) !== "3")).toEqual([]);
+    expect([shard.index.keys, shard.index.duplicates]).toEqual([600, 600]);
+  });
+
   test("of slots with equal keys the last one written is served, one that was only updated too", () => {
     const { shard } = makeShard(4);
     apply(shard, [
@@ -415,6 +450,29 @@ describe("a disk that fails while a key enters the index", () => {
       expect([get(shard, "k"), shard.unverified.size, shard.index.keys]).toEqual(["2", 0, 1]);
     },
   );
+
+  test("a key that another slot brought before the failure is served from where it stayed behind it", () => {
+    const { shard, disk } = makeShard(8, { kind: "positional" });
+    apply(shard, [
+      { slot: 0, version: 1, key: "a", value: "1" },
+      { slot: 4, version: 1, key: "b", value: "1" },
+    ]);
+    shard.settle();
+    applyEvents(
+      shard,
+      batchOf(
+        { slot: 2, version: 1, key: "a", value: "2" },
+        { slot: 3, version: 1, key: "b", value: "2" },
+        { slot: 0, version: 2, key: "a", value: "3" },
+      ),
+    );
+    // Slots 0 and 2 are staged; to learn that slots 3 and 4 hold one key, slot 4 is read.
+    disk.failingRead = 0;
+    expect(() => shard.settle()).toThrow("input/output error");
+    disk.failingRead = Infinity;
+    shard.file.flush();
+    expect([get(shard, "a"), [...shard.unverified]]).toEqual(["3", [3]]);
+  });
 
   test("nor is the key that makes a full queue of new keys settle", () => {
     const { shard, disk } = makeShard(400, { kind: "positional" });
