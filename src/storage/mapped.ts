@@ -88,8 +88,8 @@ export class MappedFile extends FileBase implements SlotFile {
     return false;
   }
 
-  get unsynced(): boolean {
-    return this.hasUnsyncedWrites || !this.#staged.empty;
+  get hasStaged(): boolean {
+    return !this.#staged.empty;
   }
 
   at(record: number): number {

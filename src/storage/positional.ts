@@ -35,8 +35,8 @@ export class PositionalFile extends FileBase implements SlotFile {
     return this.#staged.isBelow(GATHER_BYTES / this.recordBytes);
   }
 
-  get unsynced(): boolean {
-    return this.hasUnsyncedWrites || !this.#staged.empty;
+  get hasStaged(): boolean {
+    return !this.#staged.empty;
   }
 
   at(record: number): number {

@@ -39,8 +39,8 @@ export class ResidentFile extends FileBase implements SlotFile {
     return this.#staged.isBelow(GATHER_BYTES / this.recordBytes);
   }
 
-  get unsynced(): boolean {
-    return this.hasUnsyncedWrites || !this.#staged.empty;
+  get hasStaged(): boolean {
+    return !this.#staged.empty;
   }
 
   at(record: number): number {

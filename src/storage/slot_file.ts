@@ -31,6 +31,8 @@ export interface SlotFile {
   readonly window: Uint8Array;
   /** The same bytes, for words. */
   readonly view: DataView;
+  /** Whether anything is staged: it is served, and would not survive the process. */
+  readonly hasStaged: boolean;
   /** Whether who need not flush at once should stage more before: a byte costs less in a large write. */
   readonly gathers: boolean;
   /** Whether the file holds writes that no sync has covered, or anything is staged. */
@@ -129,8 +131,15 @@ export abstract class FileBase {
     return this.#losses > 0;
   }
 
-  /** Whether writes have reached the file that no sync has covered. */
-  protected get hasUnsyncedWrites(): boolean {
+  /** See {@link SlotFile}. */
+  abstract readonly hasStaged: boolean;
+
+  /** See {@link SlotFile}. */
+  get unsynced(): boolean {
+    return this.#hasUnsyncedWrites || this.hasStaged;
+  }
+
+  get #hasUnsyncedWrites(): boolean {
     return this.#writes !== this.#durableWrites;
   }
 
@@ -197,7 +206,7 @@ export abstract class FileBase {
     // What was written before this call, and is lost: the next sync says nothing of it.
     if (this.#loss !== before) throw this.#loss!.error;
     if (this.isCut) this.#restore();
-    if (!this.hasUnsyncedWrites) return;
+    if (!this.#hasUnsyncedWrites) return;
     this.#syncing = this.#makeDurable();
     try {
       await this.#syncing;
@@ -295,7 +304,7 @@ export abstract class FileBase {
 
   syncNow(): void {
     if (this.isCut) this.#restore();
-    if (!this.hasUnsyncedWrites) return;
+    if (!this.#hasUnsyncedWrites) return;
     if (this.#mustRewrite) [...this.#rewriting()];
     // Beside a sync that goes on, which may still tell of lost pages: what that one covers stays covered by it.
     const writes = this.#syncing === undefined ? this.#beginSync() : this.#writes;

@@ -49,7 +49,8 @@ export class Invariants {
       const seen = this.#seen[shard.id] = this.#look(shard, { before, signature, scans, all });
       // What a failed sync has lost, and is not known yet, is not promised.
       const metas = shard.file.hasLost ? new Uint32Array() : seen.metas;
-      promises.changed({ atMs: nowMs, metas, unverified: seen.unverified });
+      const isWritten = !shard.file.hasStaged;
+      promises.changed({ atMs: nowMs, metas, unverified: seen.unverified, isWritten });
     }
   }
 
@@ -173,6 +174,7 @@ function signatureOf(shard: Shard): string {
     shard.written,
     shard.deleted,
     shard.file.hasLost ? 1 : 0,
+    shard.file.hasStaged ? 1 : 0,
     index.keys,
     index.duplicates,
   ];

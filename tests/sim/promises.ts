@@ -11,6 +11,8 @@ interface Moment {
   metas: Uint32Array;
   /** Slots of which nothing is promised. */
   unverified: ReadonlySet<number>;
+  /** Whether all of it was written to the file: batches of a whole scan gather before. */
+  isWritten: boolean;
 }
 
 /** Moments that are kept: a sync promises one that lies a little in the past, and those behind it can take it back. */
@@ -39,7 +41,7 @@ export class Promises {
 
   /** What was written survives the end of the process, though not that of the power. */
   keepAll(): void {
-    this.#kept = this.#moments.at(-1);
+    this.#kept = this.#moments.findLast(({ isWritten }) => isWritten);
   }
 
   /** The process died in the midst of taking another leader's state: some slots have gone back already. */
