@@ -63,11 +63,19 @@ export function catchUpFigures(report: CatchUpReport, slots: number): Figures {
 
 /** The least that a follower can do: it acknowledges, and decodes nothing. */
 export function ackOnly(leader: BenchLeader, runtime: RuntimeName): Contender {
-  const run = () => runChild(runtime, "ack_only.ts", [leader.address]) as Promise<AckOnlyReport>;
   return {
     name: `ack-only ${runtime}`,
-    measure: async () => ackOnlyFigures(await leader.measure(run), leader),
+    measure: async () => ackOnlyFigures(await leader.measure(() => scanOnly(leader, runtime)), leader),
   };
+}
+
+/** How long one scan takes it, in ms from the ShardInfo. */
+export async function ackOnlyScan(leader: BenchLeader, runtime: RuntimeName): Promise<number> {
+  return (await scanOnly(leader, runtime)).scanMs;
+}
+
+function scanOnly({ address }: BenchLeader, runtime: RuntimeName): Promise<AckOnlyReport> {
+  return runChild(runtime, "ack_only.ts", [address]) as Promise<AckOnlyReport>;
 }
 
 function ackOnlyFigures(report: AckOnlyReport, { filling: { slots } }: BenchLeader): Figures {

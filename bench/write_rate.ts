@@ -2,10 +2,11 @@
 import { join } from "node:path";
 
 import type { Bench, Contender, Figures, Prepared, RuntimeName, Setup } from "./bench.ts";
+import { ackOnlyScan } from "./followers.ts";
 import { ArmdbLive, SlotcaskLive, type StartFollower } from "./live_followers.ts";
 import { BenchLeader } from "./real_leader.ts";
 import { withDirectory } from "./rounds.ts";
-import { goesLive } from "./write_rate_trial.ts";
+import { goesLive, type Outcome, outruns } from "./write_rate_trial.ts";
 
 const KEYS = 1_000_000;
 const QUICK_KEYS = 50_000;
@@ -13,6 +14,9 @@ const QUICK_KEYS = 50_000;
 const RATES = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128];
 const WINDOW_MS = 20_000;
 const QUICK_WINDOW_MS = 3000;
+
+/** Tries a rate, in puts a second. */
+type Survives = (rate: number) => Promise<Outcome>;
 
 /** The rates are searched by halves: what a follower survives, it survives at each lower rate. */
 export const WRITE_RATE_BENCH: Bench = {
@@ -24,17 +28,29 @@ export const WRITE_RATE_BENCH: Bench = {
 
 async function prepare({ dir, runtimes, quick }: Setup): Promise<Prepared> {
   const leader = await BenchLeader.start(dir, { shape: "8x16", shards: 1, slots: quick ? QUICK_KEYS : KEYS });
-  const contender = (name: string, start: StartFollower): Contender => ({
+  const windowMs = quick ? QUICK_WINDOW_MS : WINDOW_MS;
+  const searching = (name: string, survives: Survives): Contender => ({
     name,
     // A search takes minutes.
     rounds: 1,
-    measure: () =>
-      search(leader, { start, dir: join(dir, name), windowMs: quick ? QUICK_WINDOW_MS : WINDOW_MS }),
+    measure: () => search((rate) => leader.measure(() => survives(rate))),
   });
+  const follower = (name: string, start: StartFollower) =>
+    searching(
+      name,
+      (rate) =>
+        withDirectory(join(dir, name), (path) => goesLive(leader, { start, rate, windowMs, dir: path })),
+    );
+  const ackOnly = (runtime: RuntimeName) =>
+    searching(
+      `ack-only ${runtime}`,
+      (rate) => outruns(leader, { scan: () => ackOnlyScan(leader, runtime), rate, windowMs }),
+    );
   return {
     contenders: [
-      ...runtimes.map((runtime) => contender(`slotcask ${runtime}`, SlotcaskLive.in(runtime))),
-      contender("armdb", ArmdbLive.start),
+      ...runtimes.map((runtime) => follower(`slotcask ${runtime}`, SlotcaskLive.in(runtime))),
+      follower("armdb", ArmdbLive.start),
+      ...runtimes.map(ackOnly),
     ],
     ratios: runtimes.map(ratioOf),
     [Symbol.asyncDispose]: () => leader[Symbol.asyncDispose](),
@@ -46,18 +62,12 @@ function ratioOf(runtime: RuntimeName) {
 }
 
 /** The highest rate that was survived and the lowest that was not, as the leader really wrote (0: there was none). */
-async function search(
-  leader: BenchLeader,
-  { start, dir, windowMs }: { start: StartFollower; dir: string; windowMs: number },
-): Promise<Figures> {
+async function search(survives: Survives): Promise<Figures> {
   let [low, high] = [-1, RATES.length];
   let [survived, failed, rescans] = [0, 0, 0];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    const trial = { start, rate: RATES[middle] * 1000, windowMs };
-    const { isLive, rate, drops } = await leader.measure(() =>
-      withDirectory(dir, (path) => goesLive(leader, { ...trial, dir: path }))
-    );
+    const { isLive, rate, drops } = await survives(RATES[middle] * 1000);
     if (isLive) [low, survived, rescans] = [middle, rate, drops];
     else [high, failed] = [middle, rate];
   }

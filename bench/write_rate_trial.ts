@@ -8,6 +8,8 @@ const POLL_MS = 20;
 const LAG_LIMIT_MS = 2000;
 const KEY = "5c".repeat(8);
 const VALUE_HEX_DIGITS = 32;
+/** What the leader keeps for a follower that is still scanning: one event more, and it must scan again. */
+const QUEUE_EVENTS = 8192;
 
 /** Each is put once. */
 let lastValue = 0;
@@ -61,6 +63,31 @@ export async function goesLive(leader: BenchLeader, trial: Trial): Promise<Outco
     // Should the follower not even start, the next trial still finds a leader at rest.
     await stop();
   }
+}
+
+/**
+ * What a follower that only acknowledges could survive: whether one of its scans, made beside such a churn, is over
+ * before the leader's queue is full. It takes no stream, and so its scans end without one: `drops` is those that took
+ * too long.
+ */
+export async function outruns(
+  { peer, filling: { slots } }: BenchLeader,
+  { scan, rate, windowMs }: { scan: () => Promise<number>; rate: number; windowMs: number },
+): Promise<Outcome> {
+  await peer.command(`churn ${rate} 0 ${slots} 1 0`);
+  const startedMs = performance.now();
+  let drops = 0;
+  let isLive = false;
+  try {
+    while (!isLive && performance.now() - startedMs < windowMs) {
+      const scanMs = await scan();
+      isLive = scanMs * rate / 1000 <= QUEUE_EVENTS;
+      if (!isLive) drops++;
+    }
+  } finally {
+    rate = Number(await peer.command("stop-churn")) * 1000 / (performance.now() - startedMs);
+  }
+  return { isLive, rate, drops };
 }
 
 /** Live is a link that streams; each new scan begins it anew. */
