@@ -40,10 +40,15 @@ function countSkipped({ counters }: Shard, version: number, held: number): void 
   else counters.skipped.older++;
 }
 
-/** A scan's slots are neighbours, and each is compared with what is held: one read fetches all that can be read. */
-function readAhead({ file }: Shard, { slots, count }: SlotEvents): void {
-  if (count === 0) return;
-  const first = slots[0];
+/**
+ * A scan's slots are neighbours, and each is compared with what is held: one read fetches all that can be read. None
+ * where nothing was ever written: a read beside a sync waits for it, 20 ms at times.
+ */
+function readAhead({ file, metas }: Shard, { slots, count }: SlotEvents): void {
+  let written = 0;
+  while (written < count && metas.get(slots[written]) === 0) written++;
+  if (written === count) return;
+  const first = slots[written];
   const span = slots[count - 1] - first + 1;
   if (span <= 1 || span > file.loadLimit || first + span > file.recordCount) return;
   try {

@@ -4,10 +4,11 @@
 
 import { asError } from "../error_code.ts";
 import { ConnectionError, SlotcaskError } from "../errors.ts";
-import { eventBytes } from "../slot_events.ts";
+import { eventBytes, type SlotEvents } from "../slot_events.ts";
 import type { Connection } from "../runtime/runtime.ts";
 import { nextTurn } from "../time_slice.ts";
 import { Arrival } from "./arrival.ts";
+import { partsOf } from "./batch_parts.ts";
 import { LinkCounters } from "./counters.ts";
 import { type Frame, Framer } from "./framer.ts";
 import type { LinkShared } from "./link_shared.ts";
@@ -15,7 +16,7 @@ import { PatientTimer } from "./patient_timer.ts";
 import { FrameType, type ShardInfo } from "./protocol.ts";
 import type { Effect, EndReason } from "./effect.ts";
 import { Session } from "./session.ts";
-import type { ScanResult } from "./target.ts";
+import type { EventSource, ScanResult } from "./target.ts";
 
 /** How a connection ended. */
 export interface End {
@@ -45,6 +46,9 @@ export interface ConversationListener {
 const EARLY_MS = 0.5;
 /** slot_id and meta. */
 const EVENT_HEAD_BYTES = 8;
+
+/** The first batches of a process are not compiled yet: an event takes 10 to 20 us, and a whole batch would take 5 ms. */
+const COLD_BATCHES = 2, COLD_EVENTS = 32;
 
 /** A disk that hangs must not keep a link from ending: then `ended` does not wait for it any longer. */
 const WORK_LIMIT_MS = 300;
@@ -315,7 +319,30 @@ export class Conversation {
     return room.then(() => this.#isOver ? NO_EFFECTS : this.#applyNow(effect));
   }
 
-  #applyNow({ events, source }: Effect & { type: "apply" }): readonly Effect[] {
+  #applyNow(effect: Effect & { type: "apply" }): readonly Effect[] | Promise<readonly Effect[]> {
+    const { events, source } = effect;
+    if (this.counters.batches < COLD_BATCHES && events.count > COLD_EVENTS) return this.#applyCold(effect);
+    return this.#applied(events.count, source, this.#applyEvents(events, source));
+  }
+
+  /** Applies them in parts, each of which is a step. */
+  async #applyCold({ events, source }: Effect & { type: "apply" }): Promise<readonly Effect[]> {
+    const { target, slice } = this.shared;
+    const { count } = events;
+    let workedMs = 0;
+    for (const part of partsOf(events, COLD_EVENTS)) {
+      slice.end();
+      await slice.yield();
+      if (this.#isOver) return NO_EFFECTS;
+      workedMs += this.#applyEvents(part, source);
+      target.flushLater(this.shard);
+    }
+    slice.end();
+    return this.#applied(count, source, workedMs);
+  }
+
+  /** Answers how long it took, in ms. */
+  #applyEvents(events: SlotEvents, source: EventSource): number {
     const { target } = this.shared;
     const startedAt = this.shared.now();
     try {
@@ -325,9 +352,13 @@ export class Conversation {
       target.flush(this.shard);
       throw error;
     }
+    return this.shared.now() - startedAt;
+  }
+
+  #applied(events: number, source: EventSource, workedMs: number): readonly Effect[] {
     const now = this.shared.now();
-    this.counters.addBatch(events.count, now - startedAt);
-    if (source === "stream") this.counters.addStreamed(events.count, now);
+    this.counters.addBatch(events, workedMs);
+    if (source === "stream") this.counters.addStreamed(events, now);
     return this.session!.applied(now);
   }
 

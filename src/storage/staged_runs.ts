@@ -1,3 +1,6 @@
+/** A run is kept as one number, `first * MOST_COUNT + count`: exact below 2^53, and sorted as such. */
+const MOST_COUNT = 2 ** 22;
+
 /**
  * The records that were staged since the last flush, and their order on the way to the file.
  *
@@ -10,18 +13,24 @@
 export class StagedRuns {
   /** Heads that no whole record followed, in the order of staging. */
   readonly #heads = new Set<number>();
-  #records = new Uint32Array(256);
-  #recordCount = 0;
+  /** The runs before the one that is open, as they were staged. */
+  #runs = new Float64Array(256);
+  #runCount = 0;
+  /** The last run, which grows while it is open and neighbours come. */
+  #first = 0;
+  #end = 0;
+  #isOpen = false;
   #ascending = true;
+  #records = 0;
 
   /** Whether nothing is staged. */
   get empty(): boolean {
-    return this.#heads.size === 0 && this.#recordCount === 0;
+    return this.#heads.size === 0 && this.#records === 0;
   }
 
   /** Whether so few whole records are staged, and nothing else: heads are written one by one, however many there are. */
   isBelow(records: number): boolean {
-    return this.#heads.size === 0 && this.#recordCount < records;
+    return this.#heads.size === 0 && this.#records < records;
   }
 
   /** Notes a record whose first 4 bytes changed. */
@@ -32,15 +41,10 @@ export class StagedRuns {
   /** Notes a record that changed as a whole. */
   addRecord(record: number): void {
     if (this.#heads.size > 0) this.#heads.delete(record);
-    const count = this.#recordCount;
-    if (count > 0) {
-      const last = this.#records[count - 1];
-      if (last === record) return;
-      if (last > record) this.#ascending = false;
-    }
-    if (count === this.#records.length) this.#records = doubled(this.#records);
-    this.#records[count] = record;
-    this.#recordCount = count + 1;
+    if (this.#isOpen && record === this.#end - 1) return;
+    this.#records++;
+    if (this.#isOpen && record === this.#end && record - this.#first < MOST_COUNT - 1) this.#end++;
+    else this.#open(record);
   }
 
   /**
@@ -49,7 +53,8 @@ export class StagedRuns {
    */
   flush(writeHead: (record: number) => void, writeRun: (first: number, count: number) => void): void {
     for (const record of this.#heads) writeHead(record);
-    this.#sort();
+    this.#close();
+    if (!this.#ascending) this.#sort();
     this.#eachRun(writeRun);
     this.clear();
   }
@@ -57,30 +62,56 @@ export class StagedRuns {
   /** Forgets all. */
   clear(): void {
     this.#heads.clear();
-    this.#recordCount = 0;
+    this.#runCount =
+      this.#records =
+      this.#first =
+      this.#end =
+        0;
+    this.#isOpen = false;
     this.#ascending = true;
+  }
+
+  #open(record: number): void {
+    this.#close();
+    if (record < this.#first) this.#ascending = false;
+    this.#first = record;
+    this.#end = record + 1;
+    this.#isOpen = true;
+  }
+
+  #close(): void {
+    if (!this.#isOpen) return;
+    if (this.#runCount === this.#runs.length) this.#runs = doubled(this.#runs);
+    this.#runs[this.#runCount++] = this.#first * MOST_COUNT + this.#end - this.#first;
+    this.#isOpen = false;
   }
 
   #sort(): void {
-    if (this.#ascending) return;
-    this.#records.subarray(0, this.#recordCount).sort();
+    this.#runs.subarray(0, this.#runCount).sort();
+    this.#first = Math.floor(this.#runs[this.#runCount - 1] / MOST_COUNT);
     this.#ascending = true;
   }
 
+  /** Runs that touch or overlap are one. */
   #eachRun(writeRun: (first: number, count: number) => void): void {
-    const records = this.#records;
-    let i = 0;
-    while (i < this.#recordCount) {
-      const first = records[i];
-      let last = first;
-      while (++i < this.#recordCount && records[i] - last <= 1) last = records[i];
-      writeRun(first, last - first + 1);
+    let first = 0;
+    let end = 0;
+    for (let i = 0; i < this.#runCount; i++) {
+      const run = this.#runs[i];
+      const runFirst = Math.floor(run / MOST_COUNT);
+      const runEnd = runFirst + run % MOST_COUNT;
+      if (runFirst > end || end === 0) {
+        if (end > 0) writeRun(first, end - first);
+        first = runFirst;
+      }
+      if (runEnd > end) end = runEnd;
     }
+    if (end > 0) writeRun(first, end - first);
   }
 }
 
-function doubled(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(array.length * 2);
+function doubled(array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(array.length * 2);
   larger.set(array);
   return larger;
 }

@@ -401,6 +401,28 @@ describe("within one batch", () => {
   });
 });
 
+describe("a scan over a file that is not in memory", () => {
+  const events = (first: number, count: number, version = 1) =>
+    Array.from({ length: count }, (_, i) => ({ slot: first + i, version, key: `k${first + i}`, value: "1" }));
+  const scan = (shard: Shard) => new WholeScan(shard, { mode: "guard", limit: 1 });
+
+  test("reads nothing where no slot was ever written", () => {
+    const { shard, disk } = makeShard(64, { kind: "positional" });
+    apply(shard, events(0, 40), scan(shard));
+    expect(disk.reads).toBe(0);
+  });
+
+  test("reads once, from the first written slot of a batch on", () => {
+    const { shard, disk } = makeShard(64, { kind: "positional" });
+    apply(shard, events(10, 20));
+    shard.settle();
+    const { reads } = disk;
+    // An equal slot is compared with what the read fetched.
+    apply(shard, events(0, 40), scan(shard));
+    expect([disk.reads - reads, shard.counters.skipped.same, shard.index.keys]).toEqual([1, 20, 40]);
+  });
+});
+
 test("keys that a broken disk keeps from the index are unverified, not absent", () => {
   const { shard, disk } = makeShard(8, { kind: "positional" });
   apply(shard, [{ slot: 0, version: 1, key: "a", value: "1" }]);

@@ -52,7 +52,13 @@ describe("StagedRuns", () => {
     expect(flushed(runs)).toEqual(["run 4+1", "run 6+1"]);
   });
 
-  test.each([0, 1, 2, 3])("keeps everything if call %d fails", (failing) => {
+  test.each([
+    [0, 2, ["run 1+2", "run 5+1", "run 8+1"]],
+    [1, 2, ["run 1+2", "run 5+1", "run 8+1"]],
+    [2, 6, ["run 1+1", "run 5+2", "run 8+1"]],
+    [3, 7, ["run 1+1", "run 5+1", "run 7+2"]],
+    [3, 9, ["run 1+1", "run 5+1", "run 8+2"]],
+  ])("keeps everything if call %d fails, and record %d comes", (failing, record, expected) => {
     const runs = new StagedRuns();
     for (const record of [8, 1, 5]) runs.addRecord(record);
     runs.addHead(3);
@@ -62,8 +68,14 @@ describe("StagedRuns", () => {
     };
     expect(() => runs.flush(call, call)).toThrow("disk");
     expect(runs.empty).toBe(false);
-    runs.addRecord(2);
-    expect(flushed(runs)).toEqual(["head 3", "run 1+2", "run 5+1", "run 8+1"]);
+    runs.addRecord(record);
+    expect(flushed(runs)).toEqual(["head 3", ...expected]);
+  });
+
+  test("runs that overlap are one", () => {
+    const runs = new StagedRuns();
+    for (const record of [4, 5, 6, 7, 5, 6, 20, 7, 8, 9, 1]) runs.addRecord(record);
+    expect(flushed(runs)).toEqual(["run 1+1", "run 4+6", "run 20+1"]);
   });
 
   test("clear forgets all, the order too", () => {
