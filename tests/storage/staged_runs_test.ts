@@ -72,6 +72,13 @@ describe("StagedRuns", () => {
     expect(flushed(runs)).toEqual(["head 3", ...expected]);
   });
 
+  test("neighbours without end are one run", () => {
+    const runs = new StagedRuns();
+    const count = 2 ** 22 + 5;
+    for (let record = 9; record < 9 + count; record++) runs.addRecord(record);
+    expect(flushed(runs)).toEqual([`run 9+${count}`]);
+  });
+
   test("runs that overlap are one", () => {
     const runs = new StagedRuns();
     for (const record of [4, 5, 6, 7, 5, 6, 20, 7, 8, 9, 1]) runs.addRecord(record);
