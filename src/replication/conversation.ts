@@ -335,7 +335,7 @@ export class Conversation {
       await slice.yield();
       if (this.#isOver) return NO_EFFECTS;
       workedMs += this.#applyEvents(part, source);
-      target.flushLater(this.shard);
+      target.flush(this.shard);
     }
     slice.end();
     return this.#applied(count, source, workedMs);

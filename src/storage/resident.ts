@@ -3,10 +3,14 @@ import { StagedRuns } from "./staged_runs.ts";
 
 /** A window holds at most this many bytes, in whole records. Bun refuses buffers over 4 GiB. */
 export const WINDOW_BYTES = 64 << 20;
-/** A window holds at least this many records, so that a growing file does not end in a thousand windows. */
-const LEAST_WINDOW_RECORDS = 4096;
+/**
+ * A window holds at least this many records, so that a growing file does not end in a thousand windows; and this many
+ * bytes: below, Deno takes them from memory that it clears, and so a window costs what it has room for before anything
+ * is in it.
+ */
+const LEAST_WINDOW_RECORDS = 4096, LEAST_WINDOW_BYTES = 512 << 10;
 const LOAD_BYTES = 256 << 10;
-/** A byte costs a third in writes of this size of what it does in writes of 8 KiB, and less in none that are larger. */
+/** In writes of this size a byte costs a third of what it does in writes of 8 KiB; larger ones gain little more. */
 const GATHER_BYTES = 512 << 10;
 
 /**
@@ -126,6 +130,7 @@ export class ResidentFile extends FileBase implements SlotFile {
 /** log2 of the records of a window: enough for the whole file, within the bounds above. */
 function windowShift(recordCount: number, recordBytes: number): number {
   const most = Math.floor(Math.log2(WINDOW_BYTES / recordBytes));
-  const wanted = Math.ceil(Math.log2(Math.max(LEAST_WINDOW_RECORDS, recordCount)));
+  const least = Math.max(LEAST_WINDOW_RECORDS, LEAST_WINDOW_BYTES / recordBytes);
+  const wanted = Math.ceil(Math.log2(Math.max(least, recordCount)));
   return Math.min(wanted, most);
 }

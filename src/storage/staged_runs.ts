@@ -62,11 +62,8 @@ export class StagedRuns {
   /** Forgets all. */
   clear(): void {
     this.#heads.clear();
-    this.#runCount =
-      this.#records =
-      this.#first =
-      this.#end =
-        0;
+    this.#records = this.#runCount = 0;
+    this.#first = this.#end = 0;
     this.#isOpen = false;
     this.#ascending = true;
   }

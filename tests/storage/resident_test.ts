@@ -6,6 +6,9 @@ import { describeDiskCalls, HEADER, openFake } from "./slot_file_cases.ts";
 describeSlotFile("resident");
 describeDiskCalls("resident");
 
+/** Records of 16 bytes in the smallest window. */
+const RECORDS = 32_768;
+
 describe("resident windows", () => {
   test("reads cost no I/O once loaded", () => {
     const { disk, file } = openFake("resident", 100);
@@ -22,26 +25,30 @@ describe("resident windows", () => {
     file.extend(10);
     file.at(0);
     const first = file.window;
-    expect(first.length).toBe(4096 * 16);
-    file.extend(4096 * 3 + 1);
+    expect(first.length).toBe(RECORDS * 16);
+    file.extend(3 * RECORDS + 1);
     expect(file.at(0)).toBe(0);
     expect(file.window).toBe(first);
-    expect(file.at(4095)).toBe(4095 * 16);
+    expect(file.at(RECORDS - 1)).toBe((RECORDS - 1) * 16);
     expect(file.window).toBe(first);
-    expect(file.at(4096)).toBe(0);
+    expect(file.at(RECORDS)).toBe(0);
     expect(file.window).not.toBe(first);
-    expect(file.window.length).toBe(4096 * 16);
-    file.at(4096 * 3);
+    expect(file.window.length).toBe(RECORDS * 16);
+    file.at(3 * RECORDS);
     const last = file.window;
-    file.extend(4096 * 4);
-    file.at(4096 * 4 - 1);
+    file.extend(4 * RECORDS);
+    file.at(4 * RECORDS - 1);
     expect(file.window).toBe(last);
   });
 
-  test.each([[16, 4097, 8192], [16, 1_000_000, 1 << 20], [65_528, 10, 1024], [65_535, 3000, 1024], [
+  test.each([[16, RECORDS + 1, 2 * RECORDS], [16, 1_000_000, 1 << 20], [65_528, 10, 1024], [
+    65_535,
+    3000,
+    1024,
+  ], [
     24,
     1,
-    4096,
+    32_768,
   ]])(
     "records of %d bytes, %d of them: windows of %d whole records, at most 64 MiB",
     (recordBytes, recordCount, records) => {
@@ -68,48 +75,48 @@ describe("resident windows", () => {
 
   test("reserve fetches one window a call, and extend has no more to fetch", () => {
     const { file } = openFake("resident", 0);
-    file.extend(4096);
-    expect([1, 2, 3].map(() => file.reserve(4096 * 4))).toEqual([false, false, true]);
-    expect([file.recordCount, file.unsynced, file.reserve(10)]).toEqual([4096, true, true]);
-    file.extend(4096 * 4);
-    expect(file.at(4096 * 4 - 1)).toBe(4095 * 16);
+    file.extend(RECORDS);
+    expect([1, 2, 3].map(() => file.reserve(4 * RECORDS))).toEqual([false, false, true]);
+    expect([file.recordCount, file.unsynced, file.reserve(10)]).toEqual([RECORDS, true, true]);
+    file.extend(4 * RECORDS);
+    expect(file.at(4 * RECORDS - 1)).toBe((RECORDS - 1) * 16);
   });
 
-  /** A file whose windows are of 4,096 records, and that is grown by more of them. */
+  /** A file whose windows are of {@link RECORDS}, and that is grown by more of them. */
   function openWindows(records: number) {
     const opened = openFake("resident", 0);
-    opened.file.extend(4096);
+    opened.file.extend(RECORDS);
     opened.file.extend(records);
     return opened;
   }
 
   test("a run over a window's border is one write on each side", () => {
-    const { disk, file } = openWindows(10_000);
-    for (let i = 4094; i < 4099; i++) stageRecord(file, i, new Uint8Array(16).fill(i));
-    expect(file.window.length).toBe(4096 * 16);
+    const { disk, file } = openWindows(2 * RECORDS);
+    for (let i = RECORDS - 2; i < RECORDS + 3; i++) stageRecord(file, i, new Uint8Array(16).fill(i));
+    expect(file.window.length).toBe(RECORDS * 16);
     file.flush();
     expect(disk.writes).toEqual([
-      { position: HEADER + 4094 * 16, length: 32 },
-      { position: HEADER + 4096 * 16, length: 48 },
+      { position: HEADER + (RECORDS - 2) * 16, length: 32 },
+      { position: HEADER + RECORDS * 16, length: 48 },
     ]);
-    const written = disk.bytes.subarray(HEADER + 4094 * 16, HEADER + 4099 * 16);
+    const written = disk.bytes.subarray(HEADER + (RECORDS - 2) * 16, HEADER + (RECORDS + 3) * 16);
     expect(Array.from(written).filter((_, i) => i % 16 === 0)).toEqual([254, 255, 0, 1, 2]);
   });
 
   test("a head on the other side of a border reaches its own window", () => {
-    const { disk, file } = openWindows(8192);
-    file.stageHead(4096, 0xdead_beef);
-    expect(recordOf(file, 4096).slice(0, 4)).toEqual(Uint8Array.of(0xef, 0xbe, 0xad, 0xde));
+    const { disk, file } = openWindows(2 * RECORDS);
+    file.stageHead(RECORDS, 0xdead_beef);
+    expect(recordOf(file, RECORDS).slice(0, 4)).toEqual(Uint8Array.of(0xef, 0xbe, 0xad, 0xde));
     expect(recordOf(file, 0).slice(0, 4)).toEqual(new Uint8Array(4));
     file.flush();
-    expect(disk.writes).toEqual([{ position: HEADER + 4096 * 16, length: 4 }]);
+    expect(disk.writes).toEqual([{ position: HEADER + RECORDS * 16, length: 4 }]);
   });
 
   test("load stops at a window's border", () => {
-    const { disk, file } = openWindows(8192);
+    const { disk, file } = openWindows(2 * RECORDS);
     disk.bytes.fill(5, HEADER);
-    expect(file.load(4000, 4000)).toBe(96);
-    expect(recordOf(file, 4095)[15]).toBe(5);
-    expect(recordOf(file, 4096)[0]).toBe(0);
+    expect(file.load(RECORDS - 96, 4000)).toBe(96);
+    expect(recordOf(file, RECORDS - 1)[15]).toBe(5);
+    expect(recordOf(file, RECORDS)[0]).toBe(0);
   });
 });
