@@ -3,7 +3,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { ROOT, runtimePath } from "../tests/harness/runtimes.ts";
+import { ROOT, runFlags, runtimePath } from "../tests/harness/runtimes.ts";
 import type { RuntimeName } from "./bench.ts";
 
 const KEPT_STDERR = 8192;
@@ -140,6 +140,8 @@ function start(
     throw new Error(`Cannot run ${script} in ${runtime}: ${name} is not set, it names the executable`);
   }
   const path = script.startsWith("/") ? script : CHILDREN + script;
-  const run = runtime === "deno" ? ["run", "-A", "--no-check", "--no-prompt", path] : ["run", path];
-  return spawn(executable, [...run, ...args], { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] });
+  return spawn(executable, [...runFlags(runtime), path, ...args], {
+    cwd: ROOT,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
 }

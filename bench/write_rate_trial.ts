@@ -45,24 +45,36 @@ export interface Outcome {
   drops: number;
 }
 
-/** Starts a churn, and a fresh follower beside it. */
-export async function goesLive(leader: BenchLeader, trial: Trial): Promise<Outcome> {
-  const { peer, filling: { slots } } = leader;
-  const { dropped } = await countsOf(leader);
-  await peer.command(`churn ${trial.rate} 0 ${slots} 1 0`);
+/** Does something beside a churn; answers what it gave, and the rate that the leader really wrote at. */
+async function besideChurn<T>(
+  { peer, filling: { slots } }: BenchLeader,
+  { rate, work }: { rate: number; work: () => Promise<T> },
+): Promise<[T, rate: number]> {
+  await peer.command(`churn ${rate} 0 ${slots} 1 0`);
   const startedMs = performance.now();
-  let stopped: Promise<string> | undefined;
-  const stop = () => stopped ??= peer.command("stop-churn");
+  const stop = async () => Number(await peer.command("stop-churn")) * 1000 / (performance.now() - startedMs);
+  let result: T;
   try {
-    await using follower = await trial.start(leader, trial.dir);
-    const isLive = await watchCounts(leader, trial.windowMs);
-    const drops = (await countsOf(leader)).dropped - dropped;
-    const rate = Number(await stop()) * 1000 / (performance.now() - startedMs);
-    return { isLive: isLive && await shows(leader, follower), rate, drops };
-  } finally {
-    // Should the follower not even start, the next trial still finds a leader at rest.
+    result = await work();
+  } catch (error) {
+    // The next trial still finds a leader at rest.
     await stop();
+    throw error;
   }
+  return [result, await stop()];
+}
+
+/** Starts a fresh follower beside a churn. */
+export async function goesLive(leader: BenchLeader, trial: Trial): Promise<Outcome> {
+  const { dropped } = await countsOf(leader);
+  await using followers = new AsyncDisposableStack();
+  const follow = async () => {
+    const follower = followers.use(await trial.start(leader, trial.dir));
+    const isLive = await watchCounts(leader, trial.windowMs);
+    return { follower, isLive, drops: (await countsOf(leader)).dropped - dropped };
+  };
+  const [{ follower, isLive, drops }, rate] = await besideChurn(leader, { rate: trial.rate, work: follow });
+  return { isLive: isLive && await shows(leader, follower), rate, drops };
 }
 
 /**
@@ -71,23 +83,20 @@ export async function goesLive(leader: BenchLeader, trial: Trial): Promise<Outco
  * too long.
  */
 export async function outruns(
-  { peer, filling: { slots } }: BenchLeader,
+  leader: BenchLeader,
   { scan, rate, windowMs }: { scan: () => Promise<number>; rate: number; windowMs: number },
 ): Promise<Outcome> {
-  await peer.command(`churn ${rate} 0 ${slots} 1 0`);
-  const startedMs = performance.now();
-  let drops = 0;
-  let isLive = false;
-  try {
-    while (!isLive && performance.now() - startedMs < windowMs) {
-      const scanMs = await scan();
-      isLive = scanMs * rate / 1000 <= QUEUE_EVENTS;
-      if (!isLive) drops++;
+  const scanInTime = async () => {
+    const startedMs = performance.now();
+    let drops = 0;
+    while (performance.now() - startedMs < windowMs) {
+      if (await scan() * rate / 1000 <= QUEUE_EVENTS) return { isLive: true, drops };
+      drops++;
     }
-  } finally {
-    rate = Number(await peer.command("stop-churn")) * 1000 / (performance.now() - startedMs);
-  }
-  return { isLive, rate, drops };
+    return { isLive: false, drops };
+  };
+  const [scanned, written] = await besideChurn(leader, { rate, work: scanInTime });
+  return { ...scanned, rate: written };
 }
 
 /** Live is a link that streams; each new scan begins it anew. */

@@ -28,6 +28,11 @@ export function eventBytes(bytes: Uint8Array): EventBytes {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
 }
 
+/** Gives events a copy of the bytes that were lent to them: it stays as it is. */
+export function keepBytes(events: SlotEvents): void {
+  Object.assign(events, eventBytes(events.bytes.slice()));
+}
+
 /** What all shards of a store have in common; a leader and its follower must agree on it. */
 export interface Shape {
   /** Number of shards, 1 to 255. */

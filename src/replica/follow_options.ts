@@ -123,13 +123,14 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
 /** Figures of one kind: those that were given, and the defaults for the rest. Each is a number above 0. */
 function resolveFigures<T extends object>(kind: string, defaults: T, given: Partial<T> = {}): T {
   const names = Object.keys(defaults);
+  const figures = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
     requireOption(names.includes(name), `a name in ${kind}`, name, names.join(", "));
-    const isGood = value === undefined || (typeof value === "number" && value > 0);
-    requireOption(isGood, `${kind}.${name}`, value, "numbers above 0");
+    if (value === undefined) continue;
+    requireOption(typeof value === "number" && value > 0, `${kind}.${name}`, value, "numbers above 0");
+    Object.assign(figures, { [name]: value });
   }
-  const isGiven = ([, value]: [string, unknown]) => value !== undefined;
-  return { ...defaults, ...Object.fromEntries(Object.entries(given).filter(isGiven)) };
+  return figures;
 }
 
 function requireOption(isGood: boolean, name: string, value: unknown, allowed: string): void {

@@ -1,4 +1,4 @@
-import { eventBytes, type SlotEvents } from "../slot_events.ts";
+import { keepBytes, type SlotEvents } from "../slot_events.ts";
 
 /**
  * A batch in parts of so many events, in their order: the same object each time, and at the end an empty one. Its
@@ -6,7 +6,7 @@ import { eventBytes, type SlotEvents } from "../slot_events.ts";
  * all batches to come.)
  */
 export function* partsOf(events: SlotEvents, size: number): Generator<SlotEvents> {
-  Object.assign(events, eventBytes(events.bytes.slice()));
+  keepBytes(events);
   let left = events.count;
   while (left > 0) {
     events.count = Math.min(size, left);

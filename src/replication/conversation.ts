@@ -4,7 +4,7 @@
 
 import { asError } from "../error_code.ts";
 import { ConnectionError, SlotcaskError } from "../errors.ts";
-import { eventBytes, type SlotEvents } from "../slot_events.ts";
+import { keepBytes, type SlotEvents } from "../slot_events.ts";
 import type { Connection } from "../runtime/runtime.ts";
 import { nextTurn } from "../time_slice.ts";
 import { Arrival } from "./arrival.ts";
@@ -47,7 +47,7 @@ const EARLY_MS = 0.5;
 /** slot_id and meta. */
 const EVENT_HEAD_BYTES = 8;
 
-/** The first batches of a process are not compiled yet: an event takes 10 to 20 us, and a whole batch would take 5 ms. */
+/** A link's first batches may be the process's, not compiled yet: an event takes 10 to 20 us, a whole batch 5 ms. */
 const COLD_BATCHES = 2, COLD_EVENTS = 32;
 
 /** A disk that hangs must not keep a link from ending: then `ended` does not wait for it any longer. */
@@ -314,7 +314,7 @@ export class Conversation {
     const { target } = this.shared;
     if (effect.highestSlot < target.slotCount(this.shard)) return this.#applyNow(effect);
     const { events, highestSlot } = effect;
-    Object.assign(events, eventBytes(events.bytes.slice()));
+    keepBytes(events);
     const room = target.grow(this.shard, highestSlot + 1);
     return room.then(() => this.#isOver ? NO_EFFECTS : this.#applyNow(effect));
   }

@@ -3,8 +3,6 @@ import { StagedRecords } from "./staged_records.ts";
 import { StagedRuns } from "./staged_runs.ts";
 
 const LOAD_BYTES = 256 << 10;
-/** As resident.ts has it. */
-const GATHER_BYTES = 64 << 10;
 
 /** A slot file that keeps no record in memory but the staged ones: every other read is a pread. */
 export class PositionalFile extends FileBase implements SlotFile {
@@ -32,7 +30,7 @@ export class PositionalFile extends FileBase implements SlotFile {
   }
 
   get gathers(): boolean {
-    return this.#staged.isBelow(GATHER_BYTES / this.recordBytes);
+    return this.#staged.gathers(this.recordBytes);
   }
 
   get hasStaged(): boolean {

@@ -10,11 +10,6 @@ export const WINDOW_BYTES = 64 << 20;
  */
 const LEAST_WINDOW_RECORDS = 4096, LEAST_WINDOW_BYTES = 512 << 10;
 const LOAD_BYTES = 256 << 10;
-/**
- * In writes of this size a byte costs half of what it does in writes of 8 KiB. Larger ones gain a little more, but have
- * ext4 keep the file in folios so large that each later write of one record takes it half as long again.
- */
-const GATHER_BYTES = 64 << 10;
 
 /**
  * A slot file with all records in memory: reads cost no I/O, writes go to memory first and to the file in runs.
@@ -43,7 +38,7 @@ export class ResidentFile extends FileBase implements SlotFile {
   }
 
   get gathers(): boolean {
-    return this.#staged.isBelow(GATHER_BYTES / this.recordBytes);
+    return this.#staged.gathers(this.recordBytes);
   }
 
   get hasStaged(): boolean {

@@ -5,6 +5,7 @@ import { hashKey, shardOfKey } from "../../src/fixed/routing.ts";
 import { type Shard, slotEquals } from "../../src/fixed/shard.ts";
 import { WholeScan } from "../../src/fixed/whole_scan.ts";
 import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
+import type { MemoryFiles } from "../fakes/memory_files.ts";
 import {
   apply,
   batchOf,
@@ -423,6 +424,14 @@ describe("a scan over a file that is not in memory", () => {
   });
 });
 
+/** Settles new keys while no slot can be read, and writes what was applied once the disk is back. */
+function settleWithoutDisk(shard: Shard, disk: MemoryFiles): void {
+  disk.failingRead = 0;
+  expect(() => shard.settle()).toThrow("input/output error");
+  disk.failingRead = Infinity;
+  shard.file.flush();
+}
+
 test("keys that a broken disk keeps from the index are unverified, not absent", () => {
   const { shard, disk } = makeShard(8, { kind: "positional" });
   apply(shard, [{ slot: 0, version: 1, key: "a", value: "1" }]);
@@ -435,10 +444,7 @@ test("keys that a broken disk keeps from the index are unverified, not absent", 
     ),
   );
   // To learn that slots 0 and 2 hold one key, slot 0 is read.
-  disk.failingRead = 0;
-  expect(() => shard.settle()).toThrow("input/output error");
-  disk.failingRead = Infinity;
-  shard.file.flush();
+  settleWithoutDisk(shard, disk);
   expect([...shard.unverified]).toEqual([2, 3]);
   expect([get(shard, "a"), get(shard, "b"), get(shard, "c")]).toEqual(["1", "2", undefined]);
   // The leader sends them again, at the version that is noted here.
@@ -489,10 +495,7 @@ describe("a disk that fails while a key enters the index", () => {
       ),
     );
     // Slots 0 and 2 are staged; to learn that slots 3 and 4 hold one key, slot 4 is read.
-    disk.failingRead = 0;
-    expect(() => shard.settle()).toThrow("input/output error");
-    disk.failingRead = Infinity;
-    shard.file.flush();
+    settleWithoutDisk(shard, disk);
     expect([get(shard, "a"), [...shard.unverified]]).toEqual(["3", [3]]);
   });
 

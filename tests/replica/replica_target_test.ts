@@ -6,6 +6,7 @@ import { verifyDirectory } from "../../src/directory/verify.ts";
 import { errorWithCode } from "../../src/error_code.ts";
 import { MOST_SLOTS } from "../../src/fixed/layout.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
+import type { Files } from "../../src/runtime/runtime.ts";
 import { nextTurn, TimeSlice } from "../../src/time_slice.ts";
 import { HeldFiles } from "../fakes/held_files.ts";
 import { del, put, puts, SHAPE, valueOf } from "../fakes/leader_frames.ts";
@@ -310,6 +311,18 @@ describe("work that was given up", () => {
   });
 });
 
+/** A disk that refuses slots while it is full; there is room for headers and small files. */
+class FillingDisk {
+  isFull = false;
+  readonly files: Files = {
+    ...files,
+    write: (file, bytes, at, length, position) => {
+      if (this.isFull && position >= 4096) throw errorWithCode("no", "ENOSPC");
+      files.write(file, bytes, at, length, position);
+    },
+  };
+}
+
 describe("batches of a whole scan", () => {
   interface Writing {
     /** Lengths of the writes behind the file's header. */
@@ -377,16 +390,8 @@ describe("batches of a whole scan", () => {
   });
 
   test("of a disk that refuses them when the scan is cut stay, and the next scan tells of it", async () => {
-    const full = { isFull: false };
-    const { stage } = await scanning({
-      files: {
-        ...files,
-        write: (file, bytes, at, length, position) => {
-          if (full.isFull && position >= 4096) throw errorWithCode("no", "ENOSPC");
-          files.write(file, bytes, at, length, position);
-        },
-      },
-    });
+    const full = new FillingDisk();
+    const { stage } = await scanning({ files: full.files });
     await using _stage = stage;
     applyLater(stage, 0);
     full.isFull = true;
@@ -402,16 +407,8 @@ describe("batches of a whole scan", () => {
 
 describe("a disk that refuses", () => {
   test("loses nothing that was staged: the next flush writes it", async () => {
-    const full = { isFull: false };
-    await using stage = await TargetStage.open({
-      files: {
-        ...files,
-        write: (file, bytes, at, length, position) => {
-          if (full.isFull && position >= 4096) throw errorWithCode("no", "ENOSPC");
-          files.write(file, bytes, at, length, position);
-        },
-      },
-    });
+    const full = new FillingDisk();
+    await using stage = await TargetStage.open({ files: full.files });
     await stage.scan(puts(3));
     full.isFull = true;
     const error = thrownBy(() => stage.apply([put(1, 7), del(2, 7)]));

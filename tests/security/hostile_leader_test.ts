@@ -1,14 +1,14 @@
 /** A leader that means harm: what it may cost a follower in memory, disk, time and connections. */
 
 import { describe, expect, test } from "bun:test";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 
+import { runChild } from "../../bench/child.ts";
 import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
 import { filled, Followed, TemporaryDirectory } from "../fakes/followed.ts";
 import { batch, infoFrame, keyOf, put, puts } from "../fakes/leader_frames.ts";
 import { type Script, type ScriptedConnection, ScriptedLeader } from "../fakes/scripted_leader.ts";
-import { runChild, runFlags } from "../harness/runtimes.ts";
+import { OWN_RUNTIME } from "../harness/runtimes.ts";
 import { until } from "../harness/until.ts";
 import { Flood } from "./flood.ts";
 import { diskBytes, LoopWatch, memoryBytes, MIB } from "./limits.ts";
@@ -77,15 +77,28 @@ test("no leader can make a follower connect without a pause, or write without en
  * What a script of children/ measured, in a process of its own: what other tests leave behind in this one moves its
  * memory by hundreds of MiB.
  */
-async function costIn(script: string, amount: number) {
+async function costIn<T>(script: string, amount: number): Promise<T> {
   const path = fileURLToPath(new URL(`./children/${script}`, import.meta.url));
-  const { output } = await runChild(process.execPath, [...runFlags(), path, `${amount}`, `${LIMIT_MS}`]);
-  return JSON.parse(output);
+  return await runChild(OWN_RUNTIME, path, [`${amount}`, `${LIMIT_MS}`]) as T;
+}
+
+/** Bytes. */
+interface Cost {
+  memory: number;
+  disk: number;
+}
+
+interface MostSlots {
+  total: number;
+  caughtUp: Cost;
+  dirty: number[];
+  closed: Cost;
+  closeMs: number;
 }
 
 describe("what a leader claims costs nothing before it comes", () => {
   test("the most slots that are believed, in memory, on disk and at a close", async () => {
-    const { total, caughtUp, dirty, closed, closeMs } = await costIn("most_slots.ts", MOST_SLOTS);
+    const { total, caughtUp, dirty, closed, closeMs } = await costIn<MostSlots>("most_slots.ts", MOST_SLOTS);
     expect(total).toBe(MOST_SLOTS);
     expect(caughtUp.memory).toBeLessThan(256 * MIB);
     expect(caughtUp.disk).toBeLessThan(MIB);
@@ -98,7 +111,7 @@ describe("what a leader claims costs nothing before it comes", () => {
   }, LIMIT_MS);
 
   test("slots that lie as far apart as is allowed, for ever", async () => {
-    const { errors, memory, disk } = await costIn("far_slots.ts", 100);
+    const { errors, memory, disk } = await costIn<Cost & { errors: string[] }>("far_slots.ts", 100);
     // A page of memory and a block of the file for each slot that was written, and little more.
     expect(memory).toBeLessThan(64 * MIB);
     expect(disk).toBeLessThan(4 * MIB);
