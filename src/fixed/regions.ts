@@ -63,7 +63,9 @@ function emptyRegion(first: number, slots: number): SlotRegion {
  * 1.6 ns
  * a slot instead of 6.5.
  */
-function countInto(region: SlotRegion, { metas, unverified }: Shard, first: number, end: number): void {
+function countInto(region: SlotRegion, shard: Shard, first: number, end: number): void {
+  shard.hold();
+  const { metas, unverified } = shard;
   let occupied = 0;
   let deleted = 0;
   for (let slot = first; slot < end; slot++) {

@@ -118,6 +118,7 @@ export class Store {
 
   /** Whether a shard has seen a whole scan and holds no slot that cannot be trusted. */
   isComplete(shard: number): boolean {
+    this.shards[shard].hold();
     return this.#isComplete(shard) && this.shards[shard].unverified.size === 0;
   }
 
@@ -171,6 +172,7 @@ export class Store {
 export function countSlots(
   shard: Shard,
 ): { occupied: number; deleted: number; free: number; unverified: number } {
+  shard.hold();
   const { occupied, deleted, slotCount, unverified } = shard;
   return { occupied, deleted, free: slotCount - occupied - deleted, unverified: unverified.size };
 }

@@ -7,9 +7,9 @@ import { Directory, lockForWriting } from "../directory/directory.ts";
 import { ClosedError, ConnectionError, DivergedError, LeaderError, StorageError } from "../errors.ts";
 import type { Store } from "../fixed/store.ts";
 import { LastError } from "../last_error.ts";
-import type { End } from "../replication/conversation.ts";
+import { conversationsWith } from "../replication/conversation.ts";
 import type { Link } from "../replication/link.ts";
-import { ProtocolChoice } from "../replication/link_shared.ts";
+import { type End, ProtocolChoice } from "../replication/link_shared.ts";
 import { Links, type LinksListener } from "../replication/links.ts";
 import type { Address, Runtime } from "../runtime/runtime.ts";
 import type { DirectoryLock } from "../storage/dir_lock.ts";
@@ -81,10 +81,9 @@ export class Following implements LinksListener {
       onMisrouted: (shard) => this.#tell({ type: "notice", shard, message: MISROUTED }),
     }, held.directory);
     this.#links = new Links({
-      network: runtime.network,
+      converse: conversationsWith({ network: runtime.network, target: this.target, slice: this.slice }),
       address,
       leader: formatAddress(address),
-      target: this.target,
       settings: {
         times: options.times,
         backoff: options.backoff,
@@ -93,7 +92,6 @@ export class Following implements LinksListener {
         limits: options.limits,
       },
       versions,
-      slice: this.slice,
       now: () => performance.now(),
       random: Math.random,
       rescan: options.rescan,

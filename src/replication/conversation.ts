@@ -9,38 +9,22 @@ import type { Connection } from "../runtime/runtime.ts";
 import { nextTurn } from "../time_slice.ts";
 import { Arrival } from "./arrival.ts";
 import { partsOf } from "./batch_parts.ts";
-import { LinkCounters } from "./counters.ts";
+import type { LinkCounters } from "./counters.ts";
 import { type Frame, Framer } from "./framer.ts";
-import type { LinkShared } from "./link_shared.ts";
+import type {
+  ConversationListener,
+  ConversationParts,
+  ConversationTools,
+  End,
+  LeaderShared,
+  LinkConversation,
+  LinkShared,
+} from "./link_shared.ts";
 import { PatientTimer } from "./patient_timer.ts";
 import { FrameType, type ShardInfo } from "./protocol.ts";
-import type { Effect, EndReason } from "./effect.ts";
+import type { Effect } from "./effect.ts";
 import { Session } from "./session.ts";
-import type { EventSource, ScanResult } from "./target.ts";
-
-/** How a connection ended. */
-export interface End {
-  /** Why. */
-  reason: EndReason;
-  /** What to tell people; undefined for an end that we wanted. */
-  error?: Error;
-}
-
-/** What a link hears from its conversation. */
-export interface ConversationListener {
-  /** The connection was made. */
-  onConnected(): void;
-  /** The session may have entered another phase. */
-  onProgress(session: Session): void;
-  /** ShardInfo came, and the store is ready. */
-  onGreeted(info: ShardInfo): void;
-  /** A live link is as current as a frame that came then (Unix ms). */
-  onFresh(cameAtMs: number): void;
-  /** A whole scan was judged, whose end came then (Unix ms); what it left may ask for another. */
-  onScanned(result: ScanResult, cameAtMs: number): void;
-  /** Events may have been dropped. */
-  onSuspectDrops(): void;
-}
+import type { EventSource } from "./target.ts";
 
 /** A timer that comes so early counts as one in time: to wait for the rest would be an awakening of its own. */
 const EARLY_MS = 0.5;
@@ -54,13 +38,16 @@ const COLD_BATCHES = 2, COLD_EVENTS = 32;
 const WORK_LIMIT_MS = 300;
 const NO_EFFECTS: readonly Effect[] = [];
 
+/** A way to make conversations in this thread. */
+export function conversationsWith(tools: ConversationTools): LinkShared["converse"] {
+  return ({ address, leader, settings, versions, now }, parts) =>
+    new Conversation({ ...tools, address, leader, settings, versions, now }, parts);
+}
+
 /** See the head of this file. */
-export class Conversation {
-  /** The protocol's state; undefined until the connection is made. */
+export class Conversation implements LinkConversation {
   session: Session | undefined;
-  /** When the connection was made; undefined before. */
   connectedAt: number | undefined;
-  /** Resolves when the connection has ended, and nothing of it is under way in the store any more. */
   readonly ended: Promise<End>;
   readonly #framer = new Framer();
   readonly #arrival = new Arrival();
@@ -68,6 +55,7 @@ export class Conversation {
   #connection: Connection | undefined;
   #resolveEnd!: (end: End) => void;
   #isOver = false;
+  #isFinished = false;
   #end: End | undefined;
   #isBusy = false;
   #isPaused = false;
@@ -80,14 +68,24 @@ export class Conversation {
   #workLimit: ReturnType<typeof setTimeout> | undefined;
   #hasDroppedEarly = false;
 
+  /** The shard. */
+  readonly shard: number;
+  /** Whether it makes one side scan, and no more. */
+  readonly isSide: boolean;
+  /** What it is made with. */
+  readonly shared: LeaderShared & ConversationTools;
+  /** What it counts. */
+  readonly counters: LinkCounters;
+  /** Who hears of it. */
+  readonly listener: ConversationListener;
+
   /** A conversation that begins with {@link start}. */
-  constructor(
-    readonly shard: number,
-    readonly isSide: boolean,
-    readonly shared: LinkShared,
-    readonly counters: LinkCounters,
-    readonly listener: ConversationListener,
-  ) {
+  constructor(shared: LeaderShared & ConversationTools, parts: ConversationParts) {
+    this.shared = shared;
+    this.shard = parts.shard;
+    this.isSide = parts.isSide;
+    this.counters = parts.counters;
+    this.listener = parts.listener;
     this.ended = new Promise((resolve) => this.#resolveEnd = resolve);
   }
 
@@ -119,12 +117,16 @@ export class Conversation {
     this.#timer.stop();
     this.#abort.abort();
     this.#end = end;
-    if (!this.#isBusy) return this.#resolveEnd(end);
-    this.#workLimit = setTimeout(() => this.#resolveEnd(end), WORK_LIMIT_MS);
+    if (!this.#isBusy) return this.#finish();
+    this.#workLimit = setTimeout(() => this.#finish(), WORK_LIMIT_MS);
   }
 
-  #workEnded(): void {
+  /** Once: work that ends behind the limit must not cut the scan of the next connection. */
+  #finish(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     clearTimeout(this.#workLimit);
+    if (!this.isSide) this.shared.target.abortScan(this.shard);
     this.#resolveEnd(this.#end!);
   }
 
@@ -150,13 +152,11 @@ export class Conversation {
 
   #onData(bytes: Uint8Array): void {
     if (this.#isOver) return;
-    this.counters.receivedBytes += bytes.length;
+    this.counters.addReceived(bytes.length);
     this.#arrival.received(bytes.length, Date.now());
     try {
       this.#framer.push(bytes);
-      if (this.#framer.highWater > this.counters.bufferedHighWater) {
-        this.counters.bufferedHighWater = this.#framer.highWater;
-      }
+      this.counters.noteBuffered(this.#framer.highWater);
       if (this.#isBusy || this.session === undefined) this.#readAhead();
       else this.#run();
     } catch (error) {
@@ -216,7 +216,7 @@ export class Conversation {
 
   #drained(): void {
     this.#isBusy = false;
-    if (this.#isOver) return this.#workEnded();
+    if (this.#isOver) return this.#finish();
     this.listener.onProgress(this.session!);
     if (this.#closedByPeer) return this.#endByPeer();
     // Whoever was told of the progress may have ended it.
@@ -396,7 +396,7 @@ export class Conversation {
 
   /** A v1 leader drops a link whose socket is full, and never streams again: better lose events and scan for them. */
   #dropReadAhead(): void {
-    while (this.#framer.next() !== undefined) this.counters.droppedFrames++;
+    while (this.#framer.next() !== undefined) this.counters.addDropped();
     if (this.session!.phase === "settling") this.#hasDroppedEarly = true;
     else this.listener.onSuspectDrops();
   }
@@ -409,7 +409,7 @@ export class Conversation {
 
   #fail(error: unknown): void {
     this.#isBusy = false;
-    if (this.#isOver) this.#workEnded();
+    if (this.#isOver) this.#finish();
     else this.end(errorEnd(error));
   }
 }
