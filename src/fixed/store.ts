@@ -140,6 +140,7 @@ export class Store {
 
   #anyMisrouted(): boolean {
     for (const shard of this.shards) {
+      shard.hold();
       if (shard.misrouted) return true;
     }
     return false;

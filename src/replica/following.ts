@@ -3,11 +3,10 @@
  */
 
 import { formatAddress } from "../address.ts";
-import { Directory, lockForWriting } from "../directory/directory.ts";
+import { lockForWriting } from "../directory/directory.ts";
 import { ClosedError, ConnectionError, DivergedError, LeaderError, StorageError } from "../errors.ts";
 import type { Store } from "../fixed/store.ts";
 import { LastError } from "../last_error.ts";
-import { conversationsWith } from "../replication/conversation.ts";
 import type { Link } from "../replication/link.ts";
 import { type End, ProtocolChoice } from "../replication/link_shared.ts";
 import { Links, type LinksListener } from "../replication/links.ts";
@@ -16,7 +15,8 @@ import type { DirectoryLock } from "../storage/dir_lock.ts";
 import { LONGEST_TIMEOUT_MS, TimeSlice } from "../time_slice.ts";
 import type { FollowerEvent, ResolvedFollowOptions } from "./follow_options.ts";
 import { Operations } from "./operations.ts";
-import { ReplicaTarget } from "./replica_target.ts";
+import type { FollowedTarget } from "./followed_target.ts";
+import { chooseTarget } from "./choose_target.ts";
 import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus, shardStatus } from "./status.ts";
 import { Waiters } from "./waiters.ts";
 import { closedError, type ResyncReason, WatchHub } from "./watch.ts";
@@ -32,11 +32,12 @@ export class Following implements LinksListener {
   /** Resolves when it was closed; rejects with the error that stopped it for good. */
   readonly closed: Promise<void>;
   /** The store, once there is one. */
-  readonly target: ReplicaTarget;
+  readonly target: FollowedTarget;
   /** Who watches it. */
   readonly hub: WatchHub = new WatchHub();
   /** Measures the steps. */
-  readonly slice: TimeSlice;
+  readonly slice: TimeSlice = new TimeSlice();
+  readonly #openTarget: () => Promise<void>;
   readonly #options: ResolvedFollowOptions;
   readonly #lock: DirectoryLock;
   readonly #links: Links;
@@ -53,16 +54,15 @@ export class Following implements LinksListener {
     runtime: Runtime,
     address: Address,
     options: ResolvedFollowOptions,
-    held: { lock: DirectoryLock; directory: Directory | undefined; slice: TimeSlice },
+    lock: DirectoryLock,
   ) {
     this.#options = options;
-    this.#lock = held.lock;
-    this.slice = held.slice;
+    this.#lock = lock;
     const versions = new ProtocolChoice(options.protocol);
-    this.target = new ReplicaTarget({
+    const { target, open, converse } = chooseTarget(runtime, options, {
       files: runtime.files,
       path: options.dir,
-      directory: { storage: options.storage, pid: runtime.process.pid, slice: held.slice },
+      directory: { storage: options.storage, pid: runtime.process.pid, slice: this.slice },
       sync: options.sync,
       divergence: { mode: options.onDivergence, limit: options.divergenceLimit },
       leader: () => this.#links.leader,
@@ -79,9 +79,11 @@ export class Following implements LinksListener {
       },
       onDamaged: (shard) => this.#links.foundDamage(shard),
       onMisrouted: (shard) => this.#tell({ type: "notice", shard, message: MISROUTED }),
-    }, held.directory);
+    });
+    this.target = target;
+    this.#openTarget = open;
     this.#links = new Links({
-      converse: conversationsWith({ network: runtime.network, target: this.target, slice: this.slice }),
+      converse,
       address,
       leader: formatAddress(address),
       settings: {
@@ -103,7 +105,6 @@ export class Following implements LinksListener {
       slice: this.slice,
       connectTimeoutMs: options.connectTimeoutMs,
     });
-    if (held.directory !== undefined) this.hub.attach(held.directory.store);
     this.closed = this.#ended.promise;
     this.closed.catch(() => {});
   }
@@ -112,23 +113,15 @@ export class Following implements LinksListener {
   static async start(runtime: Runtime, address: Address, options: ResolvedFollowOptions): Promise<Following> {
     options.signal?.throwIfAborted();
     const lock = lockForWriting(runtime.files, options.dir, runtime.process.pid);
-    const slice = new TimeSlice();
+    const following = new Following(runtime, address, options, lock);
     try {
-      const directory = await Directory.open(runtime.files, options.dir, {
-        storage: options.storage,
-        pid: runtime.process.pid,
-        slice,
-      });
-      const following = new Following(runtime, address, options, { lock, directory, slice });
-      if (options.signal?.aborted) {
-        await following.close();
-        throw options.signal.reason;
-      }
+      await following.#openTarget();
+      options.signal?.throwIfAborted();
       following.#begin();
-      if (directory === undefined) await following.#learnShape();
+      if (following.target.directory === undefined) await following.#learnShape();
       return following;
     } catch (error) {
-      lock.release();
+      await following.close();
       throw error;
     }
   }
@@ -188,7 +181,7 @@ export class Following implements LinksListener {
         ? Math.min(...fresh as number[])
         : null,
       startedAtMs: this.#startedAtMs,
-      longestSliceMs: this.slice.longestMs,
+      longestSliceMs: Math.max(this.slice.longestMs, this.target.longestSliceMs),
       v1Connections: this.#links.v1Connections,
       error: errorStatus(this.#stopError),
       shards,
@@ -236,6 +229,8 @@ export class Following implements LinksListener {
   }
 
   #begin(): void {
+    const { directory } = this.target;
+    if (directory !== undefined) this.hub.attach(directory.store);
     this.#links.done.then(() => {}, (error) => this.#stopFor(error));
     this.#links.start();
   }
@@ -251,9 +246,6 @@ export class Following implements LinksListener {
     signal?.addEventListener("abort", abort);
     try {
       await created;
-    } catch (error) {
-      await this.close();
-      throw error;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);

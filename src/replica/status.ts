@@ -1,13 +1,12 @@
-import type { Directory } from "../directory/directory.ts";
 import { type Remedy, SlotcaskError } from "../errors.ts";
 import { countSlots } from "../fixed/store.ts";
-import type { SyncTimer } from "../directory/sync_timer.ts";
 import { Histogram, type HistogramSnapshot } from "../histogram.ts";
 import type { LastError } from "../last_error.ts";
 import { LinkCounters } from "../replication/counters.ts";
 import type { Link } from "../replication/link.ts";
 import type { Phase } from "../replication/phase.ts";
 import type { Shape } from "../slot_events.ts";
+import type { FollowedDirectory, SyncView } from "./followed_target.ts";
 
 /** An error, as status prints it. */
 export interface ErrorStatus {
@@ -175,13 +174,13 @@ export function errorStatus(last: LastError | undefined): ErrorStatus | null {
 /** What the status of a shard is taken from. */
 export interface ShardParts {
   /** The directory; undefined before the shape is known. */
-  directory: Directory | undefined;
+  directory: FollowedDirectory | undefined;
   /** The shard's link; undefined before the leader has told that there is such a shard. */
   link: Link | undefined;
   /** The phase where there is no link. */
   unlinked: Phase;
   /** How its data gets to the disk; undefined before the shape is known. */
-  sync: SyncTimer | undefined;
+  sync: SyncView | undefined;
 }
 
 /** Counts of a shard without a link. */
@@ -191,6 +190,7 @@ const NO_DURATIONS = new Histogram();
 /** A shard's status. */
 export function shardStatus(id: number, { directory, link, unlinked, sync }: ShardParts): ShardStatus {
   const shard = directory?.store.shards[id];
+  shard?.hold();
   const { session, counters = NO_COUNTERS } = link ?? {};
   const isScanning = session?.info !== undefined && link?.phase === "catching-up";
   return {

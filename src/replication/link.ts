@@ -219,7 +219,10 @@ export class Link implements ConversationListener {
     this.#leaveGate();
     // A scan proves nothing of what was written behind it, unless a stream goes on from there.
     const isStreamed = this.#shared.versions.current === 2 || this.session!.hasStreamed;
-    this.counters.setFresh(isStreamed ? cameAtMs : this.#scanStartedAtMs);
+    // A thread that holds the conversation may be further by now.
+    this.counters.setFresh(
+      isStreamed ? Math.max(cameAtMs, this.freshAtMs ?? 0) : this.#scanStartedAtMs,
+    );
     this.lastScanMs = this.#shared.now() - this.#scanStartedAt;
     this.lastError.clear();
     this.rescanReason = undefined;

@@ -11,11 +11,15 @@ import type { ReplicationTarget, ScanResult } from "./target.ts";
 import type { SessionTimes } from "./times.ts";
 
 /** What all links of a follower are set to. */
-export interface LinkSettings {
-  /** Intervals of a session. */
-  times: SessionTimes;
+export interface LinkSettings extends ConversationSettings {
   /** Waits between connections. */
   backoff: BackoffOptions;
+}
+
+/** What their conversations are set to. */
+export interface ConversationSettings {
+  /** Intervals of a session. */
+  times: SessionTimes;
   /** Whether an Ack waits for the disk while live. */
   syncBatches: boolean;
   /** Idle ms after which a nudge goes to a v2 leader, asked at each connection; undefined sends none. */
@@ -106,7 +110,7 @@ export interface LeaderShared {
   address: Address;
   /** The leader as the user named it. */
   leader: string;
-  readonly settings: LinkSettings;
+  readonly settings: ConversationSettings;
   readonly versions: ProtocolChoice;
   /** A monotonic clock, in ms. */
   now(): number;
@@ -122,6 +126,7 @@ export interface ConversationTools {
 
 /** What the links of a follower share. */
 export interface LinkShared extends LeaderShared {
+  readonly settings: LinkSettings;
   /** Bounds how many shards catch up at once. */
   readonly gate: ScanGate;
   /** 0 to 1, for jitter. */

@@ -11,6 +11,7 @@ test("defaults", () => {
     dir: "./replica",
     storage: "resident",
     sync: 50,
+    threads: 0,
     protocol: "auto",
     nudgeMs: 2,
     rescanMs: 60_000,

@@ -416,7 +416,7 @@ describe("what the store refuses", () => {
     stage.target.failures.set("apply", new Error("diverged"));
     connection.receive(infoFrame(), batch([put(1)]));
     await stage.talk.ended;
-    expect(stage.target.calls.slice(-2)).toEqual([
+    expect(stage.target.calls.slice(-3)).toEqual([
       "apply 0 scan [1] = [1]",
       "flush 0",
       "abortScan 0",

@@ -1,0 +1,63 @@
+/** What a thread tells its owner of the shards that it has, in the order in which it happened. */
+
+import type { SegmentPlace } from "../fixed/slot_index.ts";
+
+/** An update of one shard. */
+export type Update =
+  /** The shard was opened. */
+  | { type: "opened"; shard: number; numbers: SharedArrayBuffer }
+  /** It has further memory. */
+  | { type: "windows"; shard: number; shift: number; windows: Uint8Array[] }
+  | { type: "metas"; shard: number; pages: Uint32Array[] }
+  | { type: "segments"; shard: number; places: SegmentPlace[] }
+  | { type: "unverified"; shard: number; place: number; page: Uint32Array }
+  /** What observers hear: see ShardObserver. `record` is the whole slot, as it was written. */
+  | {
+    type: "written";
+    shard: number;
+    slot: number;
+    keyChanged: boolean;
+    previous: number;
+    meta: number;
+    record: Uint8Array;
+  }
+  | { type: "removed"; shard: number; slot: number; key: Uint8Array; servedBy: number }
+  | { type: "quarantined"; shard: number; slot: number; key: Uint8Array }
+  | { type: "forgot"; shard: number }
+  /** What the target tells of its scans: see ReplicaTargetOptions. */
+  | { type: "scan-begins"; shard: number; isFirst: boolean }
+  | { type: "scan-ends"; shard: number; diverged: number }
+  | { type: "repaired"; shard: number };
+
+/** Words that a thread and its owner share. The first two are those of their turn lock. */
+export const WORDS = {
+  count: 8,
+  /** How many messages are in the owner's mailbox, or were. */
+  mailed: 2,
+  /** Whether the owner wants to hear what observers hear. */
+  isObserved: 3,
+  /** Whether the owner was told, and did not look since, that there is something to hear. */
+  isTold: 4,
+} as const;
+
+/** Where the numbers of a shard stand in the memory that a thread shares of it. */
+export const NUMBERS = {
+  count: 17,
+  slotCount: 0,
+  occupied: 1,
+  deleted: 2,
+  written: 3,
+  maxVersion: 4,
+  misrouted: 5,
+  unverified: 6,
+  entries: 7,
+  duplicates: 8,
+  appliedOccupied: 9,
+  appliedDeleted: 10,
+  appliedReset: 11,
+  skippedSame: 12,
+  skippedOlder: 13,
+  staleCleanups: 14,
+  crcErrors: 15,
+  diverged: 16,
+} as const;
