@@ -3,10 +3,11 @@
 import { MetaTable } from "../fixed/meta_table.ts";
 import { Shard, type ShardGuard } from "../fixed/shard.ts";
 import { slotSize } from "../fixed/layout.ts";
+import type { SegmentPlace } from "../fixed/slot_index.ts";
 import type { Shape } from "../slot_events.ts";
 import { ResidentMirror } from "../storage/resident_mirror.ts";
 import { TurnLock } from "./turn_lock.ts";
-import { NUMBERS, type Update, WORDS } from "./updates.ts";
+import { NUMBERS, type SharedPart, type SharedPlace, type Update, WORDS } from "./updates.ts";
 
 /** What is told of the scans of a thread's shards: see ReplicaTargetOptions. */
 export interface ScanListener {
@@ -121,27 +122,27 @@ class ShardMirror implements ShardGuard {
     const { shard } = this;
     switch (update.type) {
       case "windows":
-        return this.#file.addWindows(update.windows, update.shift);
+        return this.#file.addWindows(update.windows.map(bytesIn), update.shift);
       case "metas":
-        return update.pages.forEach((page) => shard.metas.addPage(page));
+        return update.pages.forEach((page) => shard.metas.addPage(wordsIn(page)));
       case "segments":
-        return update.places.forEach((place) => shard.index.putSegment(place));
+        return update.places.forEach((place) => shard.index.putSegment(placeIn(place)));
       case "unverified":
-        return shard.unverified.putPage(update.place, update.page);
+        return shard.unverified.putPage(update.place, wordsIn(update.page));
       case "written": {
-        this.#observed.show(update.record, update.meta);
+        this.#observed.show(new Uint8Array(update.record), update.meta);
         const { slot, keyChanged, previous } = update;
         for (const observer of shard.observers) observer.written(this.#observed, slot, keyChanged, previous);
         return;
       }
       case "removed":
         for (const observer of shard.observers) {
-          observer.removed(this.#observed, update.slot, update.key, update.servedBy);
+          observer.removed(this.#observed, update.slot, new Uint8Array(update.key), update.servedBy);
         }
         return;
       case "quarantined":
         for (const observer of shard.observers) {
-          observer.quarantined?.(this.#observed, update.slot, update.key);
+          observer.quarantined?.(this.#observed, update.slot, new Uint8Array(update.key));
         }
         return;
       case "forgot":
@@ -172,6 +173,19 @@ class ShardMirror implements ShardGuard {
     counters.crcErrors = numbers[NUMBERS.crcErrors];
     counters.diverged = numbers[NUMBERS.diverged];
   }
+}
+
+function bytesIn({ buffer, byteOffset, length }: SharedPart): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
+function wordsIn({ buffer, byteOffset, length }: SharedPart): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length);
+}
+
+function placeIn({ segment, ...place }: SharedPlace): SegmentPlace {
+  const { buffer, byteOffset, length } = segment.entries;
+  return { ...place, segment: { ...segment, entries: new Int32Array(buffer, byteOffset, length) } };
 }
 
 /** A shard as it was when something happened to one of its slots: of that slot it has what observers ask for. */

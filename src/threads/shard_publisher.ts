@@ -4,7 +4,7 @@ import type { Shard, ShardGuard, ShardObserver } from "../fixed/shard.ts";
 import type { SegmentPlace } from "../fixed/slot_index.ts";
 import { ResidentFile } from "../storage/resident.ts";
 import { TurnLock } from "./turn_lock.ts";
-import { NUMBERS, type Update, WORDS } from "./updates.ts";
+import { NUMBERS, sharedPart, type Update, WORDS } from "./updates.ts";
 
 /** All shards of a thread. */
 export class ShardPublisher {
@@ -75,16 +75,23 @@ export class ShardPublisher {
     written: (shard, slot, keyChanged, previous) => {
       const { file } = shard;
       const at = file.at(slot);
-      const record = file.window.slice(at, at + file.recordBytes);
+      const record = bytesOf(file.window, at, at + file.recordBytes);
       const meta = shard.metas.get(slot);
       this.note({ type: "written", shard: shard.id, slot, keyChanged, previous, meta, record });
     },
     removed: ({ id }, slot, bytes, servedBy) => {
-      this.note({ type: "removed", shard: id, slot, key: bytes.slice(), servedBy });
+      this.note({ type: "removed", shard: id, slot, key: bytesOf(bytes), servedBy });
     },
-    quarantined: ({ id }, slot, key) => this.note({ type: "quarantined", shard: id, slot, key }),
+    quarantined: ({ id }, slot, key) => {
+      this.note({ type: "quarantined", shard: id, slot, key: bytesOf(key) });
+    },
     forgot: ({ id }) => this.note({ type: "forgot", shard: id }),
   };
+}
+
+/** A copy of bytes, without a view. */
+function bytesOf(bytes: Uint8Array, start = 0, end: number = bytes.length): ArrayBuffer {
+  return new Uint8Array(bytes.subarray(start, end)).buffer;
 }
 
 /** How a shard is published. */
@@ -138,7 +145,7 @@ class PublishedShard implements ShardGuard {
   #tellWindows(): void {
     const { windows, windowShift } = this.#file;
     if (windows.length === this.#windows) return;
-    const added = windows.slice(this.#windows);
+    const added = windows.slice(this.#windows).map(sharedPart);
     this.#options.tell({ type: "windows", shard: this.shard.id, shift: windowShift, windows: added });
     this.#windows = windows.length;
   }
@@ -146,19 +153,27 @@ class PublishedShard implements ShardGuard {
   #tellPages(): void {
     const { pages } = this.shard.metas;
     if (pages.length === this.#pages) return;
-    this.#options.tell({ type: "metas", shard: this.shard.id, pages: pages.slice(this.#pages) });
+    this.#options.tell({
+      type: "metas",
+      shard: this.shard.id,
+      pages: pages.slice(this.#pages).map(sharedPart),
+    });
     this.#pages = pages.length;
   }
 
   #tellSegments(): void {
-    this.#options.tell({ type: "segments", shard: this.shard.id, places: this.#places });
+    const places = this.#places.map(({ segment, ...place }) => ({
+      ...place,
+      segment: { ...segment, entries: sharedPart(segment.entries) },
+    }));
+    this.#options.tell({ type: "segments", shard: this.shard.id, places });
     this.#places = [];
   }
 
   #tellUnverified(): void {
     for (const [place, page] of this.shard.unverified.pages.entries()) {
       if (page === undefined || this.#unverifiedPages.has(place)) continue;
-      this.#options.tell({ type: "unverified", shard: this.shard.id, place, page });
+      this.#options.tell({ type: "unverified", shard: this.shard.id, place, page: sharedPart(page) });
       this.#unverifiedPages.add(place);
     }
   }

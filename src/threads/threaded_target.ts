@@ -63,6 +63,7 @@ export class ThreadedTarget implements FollowedTarget {
   /** A target without threads yet. */
   constructor(options: ThreadedTargetOptions) {
     this.#options = options;
+    for (let index = 0; index < options.threads; index++) this.#thread(index);
   }
 
   /** See {@link FollowedTarget}. */

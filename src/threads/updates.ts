@@ -1,16 +1,34 @@
-/** What a thread tells its owner of the shards that it has, in the order in which it happened. */
+/**
+ * What a thread tells its owner of the shards that it has, in the order in which it happened.
+ *
+ * Memory travels as buffers, never as views of them: Deno looks at every property of what it receives in a message,
+ * and a view has one for each of its numbers.
+ */
 
+import type { Segment } from "../fixed/index_segment.ts";
 import type { SegmentPlace } from "../fixed/slot_index.ts";
+
+/** Numbers in shared memory. */
+export interface SharedPart {
+  buffer: SharedArrayBuffer;
+  byteOffset: number;
+  length: number;
+}
+
+/** A segment's place, likewise. */
+export interface SharedPlace extends Omit<SegmentPlace, "segment"> {
+  segment: Omit<Segment, "entries"> & { entries: SharedPart };
+}
 
 /** An update of one shard. */
 export type Update =
   /** The shard was opened. */
   | { type: "opened"; shard: number; numbers: SharedArrayBuffer }
   /** It has further memory. */
-  | { type: "windows"; shard: number; shift: number; windows: Uint8Array[] }
-  | { type: "metas"; shard: number; pages: Uint32Array[] }
-  | { type: "segments"; shard: number; places: SegmentPlace[] }
-  | { type: "unverified"; shard: number; place: number; page: Uint32Array }
+  | { type: "windows"; shard: number; shift: number; windows: SharedPart[] }
+  | { type: "metas"; shard: number; pages: SharedPart[] }
+  | { type: "segments"; shard: number; places: SharedPlace[] }
+  | { type: "unverified"; shard: number; place: number; page: SharedPart }
   /** What observers hear: see ShardObserver. `record` is the whole slot, as it was written. */
   | {
     type: "written";
@@ -19,10 +37,10 @@ export type Update =
     keyChanged: boolean;
     previous: number;
     meta: number;
-    record: Uint8Array;
+    record: ArrayBuffer;
   }
-  | { type: "removed"; shard: number; slot: number; key: Uint8Array; servedBy: number }
-  | { type: "quarantined"; shard: number; slot: number; key: Uint8Array }
+  | { type: "removed"; shard: number; slot: number; key: ArrayBuffer; servedBy: number }
+  | { type: "quarantined"; shard: number; slot: number; key: ArrayBuffer }
   | { type: "forgot"; shard: number }
   /** What the target tells of its scans: see ReplicaTargetOptions. */
   | { type: "scan-begins"; shard: number; isFirst: boolean }
@@ -61,3 +79,9 @@ export const NUMBERS = {
   crcErrors: 15,
   diverged: 16,
 } as const;
+
+/** Where a view's numbers are, to be sent. */
+export function sharedPart(view: Uint8Array | Uint32Array | Int32Array): SharedPart {
+  const { buffer, byteOffset, length } = view;
+  return { buffer: buffer as SharedArrayBuffer, byteOffset, length };
+}
