@@ -204,7 +204,7 @@ export function shardStatus(id: number, { directory, link, unlinked, sync }: Sha
     complete: directory?.store.isComplete(id) ?? false,
     freshAtMs: link?.freshAtMs ?? null,
     wholeScanAtMs: directory?.completeness.state.shards[id].wholeScanAtMs ?? null,
-    scan: isScanning ? { position: session.scanPosition, slots: session.info!.slotCount } : null,
+    scan: isScanning ? { position: counters.scanPosition, slots: session.info!.slotCount } : null,
     applied: { ...shard?.counters.applied ?? { occupied: 0, deleted: 0, reset: 0 } },
     skipped: { ...shard?.counters.skipped ?? { same: 0, older: 0 } },
     staleCleanups: shard?.counters.staleCleanups ?? 0,

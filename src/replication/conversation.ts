@@ -217,6 +217,7 @@ export class Conversation implements LinkConversation {
   #drained(): void {
     this.#isBusy = false;
     if (this.#isOver) return this.#finish();
+    this.counters.setScanPosition(this.session!.scanPosition);
     this.listener.onProgress(this.session!);
     if (this.#closedByPeer) return this.#endByPeer();
     // Whoever was told of the progress may have ended it.
@@ -306,6 +307,7 @@ export class Conversation implements LinkConversation {
     const { target } = this.shared;
     await target.beginScan(this.shard, this.isSide ? "side" : "scan", info);
     if (this.#isOver) return NO_EFFECTS;
+    this.counters.setScanPosition(0);
     this.listener.onGreeted(info);
     return this.session!.greeted(target.slotCount(this.shard), this.shared.now());
   }
@@ -358,6 +360,7 @@ export class Conversation implements LinkConversation {
   #applied(events: number, source: EventSource, workedMs: number): readonly Effect[] {
     const now = this.shared.now();
     this.counters.addBatch(events, workedMs);
+    this.counters.setScanPosition(this.session!.scanPosition);
     if (source === "stream") this.counters.addStreamed(events, now);
     return this.session!.applied(now);
   }

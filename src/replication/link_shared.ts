@@ -63,7 +63,7 @@ export interface End {
 }
 
 /** What a link sees of a session. */
-export type SessionView = Pick<Session, "phase" | "hasStreamed" | "info" | "scanPosition">;
+export type SessionView = Pick<Session, "phase" | "hasStreamed" | "info">;
 
 /** What a link hears from its conversation. */
 export interface ConversationListener {

@@ -128,19 +128,23 @@ export class ShardThread implements ThreadService {
     const tell = (event: ConversationEvent) => this.#owner.tell("heard", { key, event });
     let told: SessionView["phase"] | undefined;
     let toldStreamed = false;
+    const progress = ({ phase, hasStreamed }: SessionView) => {
+      this.#tellLongestSlice();
+      if (phase === told && hasStreamed === toldStreamed) return;
+      told = phase;
+      toldStreamed = hasStreamed;
+      tell({ type: "progress", phase, hasStreamed });
+    };
     return {
       onConnected: () => tell({ type: "connected" }),
       onGreeted: (info) => tell({ type: "greeted", info }),
       onSuspectDrops: () => tell({ type: "suspect-drops" }),
       onFresh: (cameAtMs) => counters.setFresh(cameAtMs),
-      onScanned: (result, cameAtMs) => tell({ type: "scanned", result, cameAtMs }),
-      onProgress: ({ phase, hasStreamed, scanPosition }) => {
-        counters.setScanPosition(scanPosition);
-        this.#tellLongestSlice();
-        if (phase === told && hasStreamed === toldStreamed) return;
-        told = phase;
-        toldStreamed = hasStreamed;
-        tell({ type: "progress", phase, hasStreamed });
+      onProgress: progress,
+      onScanned: (result, cameAtMs) => {
+        // The link asks its session where the scan has led to.
+        progress(this.#conversations.get(key)!.session!);
+        tell({ type: "scanned", result, cameAtMs });
       },
     };
   }

@@ -60,7 +60,7 @@ export class ThreadConversation implements LinkConversation {
     switch (event.type) {
       case "connected":
         this.connectedAt = this.#shared.now();
-        this.session = { ...NEW_SESSION };
+        this.session = NEW_SESSION;
         return listener.onConnected();
       case "progress":
         this.#show({ phase: event.phase, hasStreamed: event.hasStreamed });
@@ -76,15 +76,8 @@ export class ThreadConversation implements LinkConversation {
   }
 
   #show(changed: Partial<SessionView>): void {
-    const { counters } = this.#parts;
-    this.session = {
-      ...this.session ?? NEW_SESSION,
-      ...changed,
-      get scanPosition() {
-        return counters.scanPosition;
-      },
-    };
+    this.session = { ...this.session ?? NEW_SESSION, ...changed };
   }
 }
 
-const NEW_SESSION: SessionView = { phase: "greeting", hasStreamed: false, info: undefined, scanPosition: 0 };
+const NEW_SESSION: SessionView = { phase: "greeting", hasStreamed: false, info: undefined };
