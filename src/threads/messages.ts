@@ -8,7 +8,6 @@ import type { ProtocolVersion, ShardInfo } from "../replication/protocol.ts";
 import type { ScanResult } from "../replication/target.ts";
 import type { SessionTimes } from "../replication/times.ts";
 import type { SyncPolicy } from "../replica/replica_target.ts";
-import type { VerifyStatus } from "../replica/status.ts";
 import type { Address } from "../runtime/runtime.ts";
 import type { Shape } from "../slot_events.ts";
 import type { SentError } from "./error_transport.ts";
@@ -69,6 +68,9 @@ export type ConversationEvent =
 
 type SessionPhase = import("../replication/session.ts").Session["phase"];
 
+/** How far something is: numbers of its status that add up. */
+export type Progress = Record<string, number>;
+
 /** What a thread answers to. */
 export interface ThreadService {
   /** Opens its shards in the directory, which is there by now. */
@@ -77,10 +79,15 @@ export interface ThreadService {
   converse(order: ConversationOrder): Promise<SentEnd>;
   /** Ends a conversation. */
   end(end: { key: number; reason: EndReason }): void;
-  /** Checks all slots of its shards: see ReplicaTarget.verify. Resolves with the status at the end. */
-  verify(check: { key: number }): Promise<VerifyStatus>;
+  /** Checks all slots of its shards: see `scrubStore`. */
+  verify(check: { key: number }): Promise<void>;
   /** Gives a check up. */
-  giveUp(check: { key: number; error: SentError }): void;
+  giveUp(check: { key: number }): void;
+  /** Makes the files of a backup: see BackupPart, as the next two. */
+  prepareBackup(backup: { key: number; path: string }): Promise<void>;
+  /** Copies what began at the moment that WORDS.beginsBackup told. */
+  copyBackup(backup: { key: number }): Promise<void>;
+  abandonBackup(backup: { key: number }): Promise<void>;
   /** Closes its shards. Answers those that stay dirty. */
   close(limit: { ms: number }): Promise<number[]>;
 }
@@ -95,14 +102,14 @@ export interface OwnerService {
   heard(news: { key: number; event: ConversationEvent }): void;
   /** There are updates that should not wait. */
   wake(nothing: undefined): void;
-  /** A read came upon a slot that went bad. */
-  damaged(shard: number): void;
+  /** A read came upon a slot that went bad, or a check did, whose key it is. */
+  damaged(found: { shard: number; check?: number }): void;
   /** A key came to a shard that it does not route to. */
   misrouted(shard: number): void;
   /** A sync took so many ms, or failed. */
   synced(sync: { shard: number; durationMs?: number; syncedAtMs?: number; error?: SentError }): void;
-  /** How far a check is. */
-  verified(status: { key: number; status: VerifyStatus }): void;
+  /** How far a check or a backup is. */
+  progress(report: { key: number; progress: Progress }): void;
   /** The longest synchronous step so far. */
   longestSlice(ms: number): void;
 }

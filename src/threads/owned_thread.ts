@@ -48,6 +48,12 @@ export class OwnedThread {
     this.mirrors.hold();
   }
 
+  /** This is the moment of a backup that it has prepared: what it changes from now on is not in it. */
+  beginBackup(key: number): void {
+    this.mirrors!.hold();
+    this.#words[WORDS.beginsBackup] = key;
+  }
+
   /** Ends it at once. */
   async terminate(): Promise<void> {
     this.calls.end();

@@ -6,11 +6,23 @@ import { ResidentFile } from "../storage/resident.ts";
 import { TurnLock } from "./turn_lock.ts";
 import { NUMBERS, sharedPart, type Update, WORDS } from "./updates.ts";
 
+/** What a publisher is made with. */
+export interface ShardPublisherOptions {
+  words: Int32Array;
+  /** Puts updates into the owner's mailbox. */
+  mail(updates: Update[]): void;
+  /** Makes the owner look into it. */
+  wake(): void;
+  /** It is the moment of a backup: nothing has changed since its owner chose it. */
+  onBackup(key: number): void;
+}
+
 /** All shards of a thread. */
 export class ShardPublisher {
   readonly #words: Int32Array;
   readonly #mail: (updates: Update[]) => void;
   readonly #wake: () => void;
+  readonly #onBackup: (key: number) => void;
   readonly #lock: TurnLock;
   readonly #shards: PublishedShard[] = [];
   /** Those that this turn may have changed. */
@@ -20,12 +32,18 @@ export class ShardPublisher {
   /** Whether the owner should hear of this turn at once. */
   #isUrgent = false;
 
-  /** `mail` reaches the owner's mailbox; `wake` makes the owner look into it. */
-  constructor(words: Int32Array, mail: (updates: Update[]) => void, wake: () => void) {
+  /** Of no shards yet. */
+  constructor({ words, mail, wake, onBackup }: ShardPublisherOptions) {
     this.#words = words;
     this.#mail = mail;
     this.#wake = wake;
-    this.#lock = new TurnLock(words, { onTake: () => this.#observe(), onGive: () => this.#publish() });
+    this.#onBackup = onBackup;
+    this.#lock = new TurnLock(words, { onTake: () => this.#take(), onGive: () => this.#publish() });
+  }
+
+  /** Keeps the shards for this thread until its turn ends; what the owner has begun meanwhile, begins here. */
+  hold(): void {
+    this.#lock.hold();
   }
 
   /** Shares a shard that was just opened. */
@@ -45,6 +63,15 @@ export class ShardPublisher {
     this.#lock.hold();
     this.#updates.push(update);
     this.#isUrgent = true;
+  }
+
+  /** Before anything changes in this turn. */
+  #take(): void {
+    this.#observe();
+    const backup = this.#words[WORDS.beginsBackup];
+    if (backup === 0) return;
+    this.#words[WORDS.beginsBackup] = 0;
+    this.#onBackup(backup);
   }
 
   #observe(): void {

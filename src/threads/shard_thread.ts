@@ -2,10 +2,10 @@
 
 import { Completeness, type CompletenessState } from "../directory/completeness.ts";
 import { Directory, type DirectoryOptions } from "../directory/directory.ts";
-import { ConnectionError } from "../errors.ts";
+import { ClosedError, ConnectionError } from "../errors.ts";
+import { type CopyProgress, LocalPart } from "../replica/backup_part.ts";
 import { ReplicaTarget } from "../replica/replica_target.ts";
 import { newVerifyStatus, scrubStore } from "../replica/scrub.ts";
-import type { VerifyStatus } from "../replica/status.ts";
 import { Conversation } from "../replication/conversation.ts";
 import { LinkCounters } from "../replication/counters.ts";
 import { type ConversationListener, ProtocolChoice, type SessionView } from "../replication/link_shared.ts";
@@ -14,11 +14,12 @@ import type { ThreadPort } from "../runtime/threads.ts";
 import type { Shape } from "../slot_events.ts";
 import { TimeSlice } from "../time_slice.ts";
 import { Calls, type Service } from "./calls.ts";
-import { receiveError, sendError } from "./error_transport.ts";
+import { sendError } from "./error_transport.ts";
 import {
   type ConversationEvent,
   type ConversationOrder,
   type OwnerService,
+  type Progress,
   type SentEnd,
   shardsOf,
   type ThreadData,
@@ -28,6 +29,14 @@ import { ShardPublisher } from "./shard_publisher.ts";
 
 /** How often the owner hears how far a check is, and of the longest step. */
 const REPORT_MS = 100;
+
+/** A backup that was begun and has not ended. */
+interface OpenBackup {
+  part: LocalPart;
+  giveUp: AbortController;
+  progress: CopyProgress;
+  copying: Promise<void> | undefined;
+}
 
 /** See the head of this file. */
 export class ShardThread implements ThreadService {
@@ -39,6 +48,7 @@ export class ShardThread implements ThreadService {
   readonly #target: ReplicaTarget;
   readonly #conversations = new Map<number, Conversation>();
   readonly #checks = new Map<number, AbortController>();
+  readonly #backups = new Map<number, OpenBackup>();
   #directory: Directory | undefined;
   /** As the last conversation was ordered with. */
   #leader = "";
@@ -51,7 +61,12 @@ export class ShardThread implements ThreadService {
     this.#data = data;
     this.#owner = new Calls<OwnerService>(port, this as unknown as Service);
     const words = new Int32Array(data.words);
-    this.#publisher = new ShardPublisher(words, mail, () => this.#owner.tell("wake", undefined));
+    this.#publisher = new ShardPublisher({
+      words,
+      mail,
+      wake: () => this.#owner.tell("wake", undefined),
+      onBackup: (key) => this.#backups.get(key)?.part.begin(),
+    });
     this.#target = this.#newTarget();
   }
 
@@ -75,7 +90,7 @@ export class ShardThread implements ThreadService {
       onScanBegins: (shard, isFirst) => publisher.note({ type: "scan-begins", shard, isFirst }),
       onScanEnds: (shard, diverged) => publisher.note({ type: "scan-ends", shard, diverged }),
       onRepaired: (shard) => publisher.note({ type: "repaired", shard }),
-      onDamaged: (shard) => this.#owner.tell("damaged", shard),
+      onDamaged: (shard) => this.#owner.tell("damaged", { shard }),
       onMisrouted: (shard) => this.#owner.tell("misrouted", shard),
       onSync: (shard, durationMs) => this.#tellSync(shard, durationMs),
     }, undefined);
@@ -168,29 +183,70 @@ export class ShardThread implements ThreadService {
   }
 
   /** See {@link ThreadService}. */
-  async verify({ key }: { key: number }): Promise<VerifyStatus> {
+  async verify({ key }: { key: number }): Promise<void> {
     const giveUp = new AbortController();
     this.#checks.set(key, giveUp);
     const status = newVerifyStatus();
-    const report = setInterval(() => this.#owner.tell("verified", { key, status }), REPORT_MS);
-    try {
+    await this.#reporting(key, () => {
+      const { slots, position, damaged } = status;
+      return { slots, position, damaged };
+    }, async () => {
       await scrubStore(this.#requireDirectory().store, {
         slice: this.#slice,
         signal: giveUp.signal,
         status,
-        onDamaged: (shard) => this.#owner.tell("damaged", shard),
+        onDamaged: (shard) => this.#owner.tell("damaged", { shard, check: key }),
       });
-      return status;
+    }).finally(() => this.#checks.delete(key));
+  }
+
+  /** Tells the owner how far some work is, and at its end too. */
+  async #reporting(key: number, progress: () => Progress, work: () => Promise<void>): Promise<void> {
+    const tell = () => this.#owner.tell("progress", { key, progress: progress() });
+    const report = setInterval(tell, REPORT_MS);
+    try {
+      await work();
     } finally {
       clearInterval(report);
-      this.#checks.delete(key);
-      this.#owner.tell("verified", { key, status });
+      tell();
     }
   }
 
   /** See {@link ThreadService}. */
-  giveUp({ key, error }: Parameters<ThreadService["giveUp"]>[0]): void {
-    this.#checks.get(key)?.abort(receiveError(error));
+  giveUp({ key }: { key: number }): void {
+    this.#checks.get(key)?.abort(new ClosedError("Cannot go on: the check was given up"));
+  }
+
+  /** See {@link ThreadService}. */
+  async prepareBackup({ key, path }: { key: number; path: string }): Promise<void> {
+    const giveUp = new AbortController();
+    const progress: CopyProgress = { slots: 0, position: 0, bytes: 0 };
+    const { files } = this.#runtime;
+    const options = { files, slice: this.#slice, signal: giveUp.signal, progress };
+    const part = new LocalPart(this.#requireDirectory().store.shards, options);
+    const backup: OpenBackup = { part, giveUp, progress, copying: undefined };
+    this.#backups.set(key, backup);
+    await part.prepare(path);
+  }
+
+  /** See {@link ThreadService}. */
+  async copyBackup({ key }: { key: number }): Promise<void> {
+    const backup = this.#backups.get(key)!;
+    // If nothing has changed since, it has not begun.
+    this.#publisher.hold();
+    backup.copying = backup.part.copy();
+    await this.#reporting(key, () => ({ ...backup.progress }), () => backup.copying!);
+    this.#backups.delete(key);
+  }
+
+  /** See {@link ThreadService}. */
+  async abandonBackup({ key }: { key: number }): Promise<void> {
+    const backup = this.#backups.get(key);
+    if (backup === undefined) return;
+    backup.giveUp.abort(new ClosedError("Cannot go on: the backup was given up"));
+    await backup.copying?.catch(() => {});
+    await backup.part.abandon();
+    this.#backups.delete(key);
   }
 
   /** See {@link ThreadService}. */

@@ -5,7 +5,6 @@
 
 import { Directory, type DirectoryState } from "../directory/directory.ts";
 import { within } from "../directory/deadline.ts";
-import { ConflictError } from "../errors.ts";
 import type { Shard } from "../fixed/shard.ts";
 import { Store } from "../fixed/store.ts";
 import { Histogram } from "../histogram.ts";
@@ -16,11 +15,14 @@ import type { SessionTimes } from "../replication/times.ts";
 import type { FollowedDirectory, FollowedTarget, SyncView } from "../replica/followed_target.ts";
 import type { ReplicaTargetOptions } from "../replica/replica_target.ts";
 import type { ScrubOptions } from "../replica/scrub.ts";
-import type { VerifyStatus } from "../replica/status.ts";
 import type { Shape } from "../slot_events.ts";
-import { receiveError, sendError } from "./error_transport.ts";
-import { type OwnerService, shardsOf } from "./messages.ts";
+import { asError } from "../error_code.ts";
+import { type BackupOptions, backupParts } from "../replica/backup.ts";
+import type { Calls } from "./calls.ts";
+import { receiveError } from "./error_transport.ts";
+import { type OwnerService, type Progress, shardsOf, type ThreadService } from "./messages.ts";
 import { OwnedThread } from "./owned_thread.ts";
+import { ThreadBackup } from "./thread_backup.ts";
 import { ThreadConversation } from "./thread_conversation.ts";
 
 /** What a target is made with: see {@link ReplicaTargetOptions}, whose listeners are told here. */
@@ -51,19 +53,27 @@ export class ThreadedTarget implements FollowedTarget {
   /** The longest synchronous step of a thread, in ms. */
   longestSliceMs = 0;
   readonly #options: ThreadedTargetOptions;
-  readonly #threads = new Map<number, OwnedThread>();
+  /** Once the directory is open: those that have shards. */
+  readonly #threads: OwnedThread[];
   readonly #syncs: SyncReport[] = [];
   readonly #conversations = new Map<number, ThreadConversation>();
-  readonly #checks = new Map<number, (status: VerifyStatus) => void>();
+  /** By key: who hears of damaged shards. */
+  readonly #checks = new Map<number, (shard: number) => void>();
+  readonly #reports = new Map<number, (progress: Progress) => void>();
   #directory: FollowedDirectory | undefined;
   #opening: Promise<void> | undefined;
   #isClosed = false;
   #lastKey = 0;
 
-  /** A target without threads yet. */
+  /** Starts all threads: that takes 0.1 s, and nobody knows yet of how many shards they have to share. */
   constructor(options: ThreadedTargetOptions) {
     this.#options = options;
-    for (let index = 0; index < options.threads; index++) this.#thread(index);
+    const { path, sync, divergence, maxSlots, times, limits, threads, directory: { pid } } = options;
+    const data = { path, pid, sync, divergence, maxSlots, times, limits, threads };
+    this.#threads = Array.from(
+      { length: threads },
+      (_, index) => new OwnedThread({ ...data, index }, this.#service),
+    );
   }
 
   /** See {@link FollowedTarget}. */
@@ -86,7 +96,7 @@ export class ThreadedTarget implements FollowedTarget {
   /** Makes a conversation, in the thread of its shard. */
   converse(shared: LeaderShared, parts: ConversationParts): LinkConversation {
     const key = ++this.#lastKey;
-    const { calls } = this.#thread(parts.shard % this.#options.threads);
+    const { calls } = this.#threads[parts.shard % this.#options.threads];
     const conversation = new ThreadConversation(key, calls, shared, parts);
     this.#conversations.set(key, conversation);
     conversation.ended.then(() => this.#conversations.delete(key));
@@ -95,49 +105,45 @@ export class ThreadedTarget implements FollowedTarget {
 
   /** See {@link FollowedTarget}. */
   async verify({ status, signal, onDamaged }: ScrubOptions): Promise<void> {
-    const reports = [...this.#threads.values()].map((thread) =>
-      this.#verifyIn(thread, { signal, onDamaged })
-    );
-    const add = () => {
-      const sum = (name: "slots" | "position" | "damaged") =>
-        reports.reduce((all, { report }) => all + report[name], 0);
-      Object.assign(status, { slots: sum("slots"), position: sum("position"), damaged: sum("damaged") });
-    };
-    for (const each of reports) each.onReport = add;
     try {
-      await Promise.all(reports.map(({ ended }) => ended));
+      await this.#withReports(status, async (keys) => {
+        for (const key of keys) this.#checks.set(key, onDamaged);
+        const checks = this.#threads.map(({ calls }, i) => verifyIn(calls, keys[i], signal));
+        // Each ends by the signal too; none is left behind.
+        await Promise.allSettled(checks);
+        await Promise.all(checks);
+      });
     } catch (error) {
-      status.error = error instanceof Error ? error.message : String(error);
+      status.error = asError(error).message;
       throw signal?.aborted ? signal.reason : error;
     } finally {
-      add();
       status.endedAtMs = Date.now();
     }
   }
 
-  #verifyIn(
-    { calls }: OwnedThread,
-    { signal }: Pick<ScrubOptions, "signal" | "onDamaged">,
-  ): { report: VerifyStatus; onReport: () => void; ended: Promise<VerifyStatus> } {
-    const key = ++this.#lastKey;
-    const check = { report: NO_REPORT, onReport: () => {}, ended: calls.call("verify", { key }) };
-    const giveUp = () => calls.tell("giveUp", { key, error: sendError(signal!.reason) });
-    if (signal?.aborted) giveUp();
-    signal?.addEventListener("abort", giveUp);
-    this.#checks.set(key, (report) => {
-      check.report = report;
-      check.onReport();
+  /** See {@link FollowedTarget}. */
+  async backUp(parent: string, options: BackupOptions): Promise<void> {
+    await this.#withReports(options.status, async (keys) => {
+      const parts = this.#threads.map((thread, i) => new ThreadBackup(keys[i], thread, options.signal));
+      await backupParts(this.#directory!, parts, parent, options);
     });
-    check.ended.catch(() => {}).then(() => {
-      signal?.removeEventListener("abort", giveUp);
-      this.#checks.delete(key);
-    });
-    return check;
   }
 
-  /** See {@link FollowedTarget}. */
-  backUp(): Promise<void> {
-    return Promise.reject(new ConflictError("Cannot back up: the follower runs with threads"));
+  /** Has work done in all threads, which report by a key each how far they are: the status shows the sum. */
+  async #withReports(status: object, work: (keys: number[]) => Promise<void>): Promise<void> {
+    const reports = new Map<number, Progress>();
+    const keys = this.#threads.map(() => ++this.#lastKey);
+    for (const key of keys) {
+      this.#reports.set(key, (report) => Object.assign(status, sumOf(reports.set(key, report))));
+    }
+    try {
+      await work(keys);
+    } finally {
+      for (const key of keys) {
+        this.#reports.delete(key);
+        this.#checks.delete(key);
+      }
+    }
   }
 
   /** See {@link FollowedTarget}. */
@@ -147,14 +153,14 @@ export class ThreadedTarget implements FollowedTarget {
     this.#directory?.store.close();
     await within(deadline, Promise.allSettled([this.#opening, others])).catch(() => {});
     const dirty = await Promise.all(
-      [...this.#threads].map(([index, thread]) => this.#closeThread(index, thread, deadline)),
+      this.#threads.map((thread, index) => this.#closeThread(index, thread, deadline)),
     );
     const completeness = this.#directory?.completeness;
     if (completeness !== undefined) {
       await within(deadline, completeness.settled()).catch(() => {});
       completeness.close();
     }
-    await Promise.all([...this.#threads.values()].map((thread) => thread.terminate()));
+    await Promise.all(this.#threads.map((thread) => thread.terminate()));
     return dirty.flat().sort((a, b) => a - b);
   }
 
@@ -170,18 +176,6 @@ export class ThreadedTarget implements FollowedTarget {
     }
   }
 
-  #thread(index: number): OwnedThread {
-    const known = this.#threads.get(index);
-    if (known !== undefined) return known;
-    const { path, sync, divergence, maxSlots, times, limits, threads, directory } = this.#options;
-    const thread = new OwnedThread({
-      ...{ index, threads, path, sync, divergence, maxSlots, times, limits },
-      pid: directory.pid,
-    }, this.#service);
-    this.#threads.set(index, thread);
-    return thread;
-  }
-
   async #create(shape: Shape): Promise<void> {
     const { files, path } = this.#options;
     await Directory.createFiles(files, path, shape);
@@ -190,24 +184,20 @@ export class ThreadedTarget implements FollowedTarget {
     this.#options.onCreated(this.#directory!.store);
   }
 
-  /** Has all threads open their shards, side by side. */
+  /** Has the threads open their shards, side by side. */
   async #open({ shape, completeness }: DirectoryState): Promise<void> {
-    const { threads, onScanBegins, onScanEnds, onRepaired } = this.#options;
-    const indices = Array.from({ length: Math.min(threads, shape.shardCount) }, (_, index) => index);
-    // Before they are opened: what they record of their scans goes there.
+    const { onScanBegins, onScanEnds, onRepaired } = this.#options;
+    for (const idle of this.#threads.splice(shape.shardCount)) await idle.terminate();
     const shards: Shard[] = [];
-    const directory = this.#opened = {
-      shape,
-      completeness,
-      store: new Store(shape, shards, (shard) => completeness.isComplete(shard)),
-    };
-    await Promise.all(indices.map(async (index) => {
-      const thread = this.#thread(index);
+    const store = new Store(shape, shards, (shard) => completeness.isComplete(shard));
+    // Before they are opened: what they record of their scans goes there.
+    this.#opened = { shape, completeness, store };
+    await Promise.all(this.#threads.map(async (thread) => {
       await thread.open({ shape, scans: completeness.state }, { onScanBegins, onScanEnds, onRepaired });
       for (const [id, shard] of thread.mirrors!.shards) shards[id] = shard;
     }));
     for (const { id } of shards) this.#syncs[id] = new SyncReport();
-    this.#directory = directory;
+    this.#directory = this.#opened;
   }
 
   /** The directory, from when its shards begin to be opened. */
@@ -218,9 +208,12 @@ export class ThreadedTarget implements FollowedTarget {
     record: ({ shards, scans }) => this.#opened!.completeness.take(shards, scans),
     heard: ({ key, event }) => this.#conversations.get(key)?.hear(event),
     wake: () => {
-      for (const { mirrors } of this.#threads.values()) mirrors?.hold();
+      for (const { mirrors } of this.#threads) mirrors?.hold();
     },
-    damaged: (shard) => this.#options.onDamaged(shard),
+    damaged: ({ shard, check }) => {
+      if (check === undefined) this.#options.onDamaged(shard);
+      else this.#checks.get(check)?.(shard);
+    },
     misrouted: (shard) => this.#options.onMisrouted(shard),
     synced: ({ shard, durationMs, syncedAtMs, error }) => {
       const sync = this.#syncs[shard];
@@ -230,18 +223,36 @@ export class ThreadedTarget implements FollowedTarget {
       if (error === undefined) sync.lastError.clear();
       else sync.lastError.set(receiveError(error));
     },
-    verified: ({ key, status }) => this.#checks.get(key)?.(status),
+    progress: ({ key, progress }) => this.#reports.get(key)?.(progress),
     longestSlice: (ms) => this.longestSliceMs = Math.max(this.longestSliceMs, ms),
   };
 }
 
 /** A thread that has closed in time may need so long to say so. */
 const ANSWER_MS = 500;
-const NO_REPORT: VerifyStatus = {
-  startedAtMs: 0,
-  endedAtMs: null,
-  slots: 0,
-  position: 0,
-  damaged: 0,
-  error: null,
-};
+
+/** Checks the slots of one thread. Rejects with what ended it, which may be the signal. */
+async function verifyIn(
+  thread: Calls<ThreadService>,
+  key: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const giveUp = () => thread.tell("giveUp", { key });
+  const check = thread.call("verify", { key });
+  if (signal?.aborted) giveUp();
+  signal?.addEventListener("abort", giveUp);
+  try {
+    await check;
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
+  }
+}
+
+/** The sums of what several have reported. */
+function sumOf(reports: Map<number, Progress>): Progress {
+  const sum: Progress = {};
+  for (const report of reports.values()) {
+    for (const [name, value] of Object.entries(report)) sum[name] = (sum[name] ?? 0) + value;
+  }
+  return sum;
+}

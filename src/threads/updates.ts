@@ -54,6 +54,8 @@ export const WORDS = {
   mailed: 2,
   /** Whether the owner wants to hear what observers hear. */
   isObserved: 3,
+  /** The key of a backup whose moment it is; 0: of none. */
+  beginsBackup: 5,
   /** Whether the owner was told, and did not look since, that there is something to hear. */
   isTold: 4,
 } as const;
