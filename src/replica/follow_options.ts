@@ -10,7 +10,7 @@ import { DEFAULT_TIMES, type SessionTimes } from "../replication/times.ts";
 import { STORAGE_KINDS, type StorageKind } from "../storage/slot_file.ts";
 
 /** More than machines have use for; each takes memory and a shard. */
-const MOST_THREADS = 64;
+export const MOST_THREADS = 64;
 
 /** What happens to a follower, for logs. */
 export type FollowerEvent =

@@ -22,14 +22,17 @@ export class OwnedThread {
   readonly #words: Int32Array;
 
   /** Starts a thread. */
-  constructor(data: Omit<ThreadData, "words" | "clockOriginMs">, service: OwnerService) {
+  constructor(data: Omit<ThreadData, "words" | "clockOriginMs">, service: Omit<OwnerService, "wake">) {
     const words = new SharedArrayBuffer(4 * WORDS.count);
     this.#words = new Int32Array(words);
     const whole: ThreadData = { ...data, words, clockOriginMs: performance.timeOrigin };
     const { thread, mailbox } = startThread(MODULE, whole);
     this.#thread = thread;
     this.#mailbox = mailbox;
-    this.calls = new Calls<ThreadService>(thread, service as unknown as Service);
+    this.calls = new Calls<ThreadService>(
+      thread,
+      { ...service, wake: () => this.mirrors?.hold() } as Service,
+    );
     thread.onEnd = (error) =>
       this.calls.end(
         new SlotcaskError(`Cannot go on: a thread of the follower has ended: ${error.message}`, "stop"),

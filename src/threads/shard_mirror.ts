@@ -1,12 +1,13 @@
 /** The owner's side of shards that a thread has: the same memory, to be read. */
 
+import { StorageError } from "../errors.ts";
 import { MetaTable } from "../fixed/meta_table.ts";
 import { Shard, type ShardGuard } from "../fixed/shard.ts";
 import { slotSize } from "../fixed/layout.ts";
 import type { SegmentPlace } from "../fixed/slot_index.ts";
 import type { Shape } from "../slot_events.ts";
 import { ResidentMirror } from "../storage/resident_mirror.ts";
-import { TurnLock } from "./turn_lock.ts";
+import { OWNER, TurnLock } from "./turn_lock.ts";
 import { NUMBERS, type SharedPart, type SharedPlace, type Update, WORDS } from "./updates.ts";
 
 /** What is told of the scans of a thread's shards: see ReplicaTargetOptions. */
@@ -25,6 +26,9 @@ export interface ShardMirrorsOptions {
   listener: ScanListener;
 }
 
+/** A turn of a thread takes a millisecond or two, unless its disk hangs. */
+const LONGEST_WAIT_MS = 10_000;
+
 /** All shards of a thread. */
 export class ShardMirrors {
   /** The shards that were opened, by id. */
@@ -39,7 +43,10 @@ export class ShardMirrors {
   /** Mirrors of what a thread has opened or is going to. */
   constructor(options: ShardMirrorsOptions) {
     this.#options = options;
-    this.#lock = new TurnLock(options.words, {
+    this.#lock = new TurnLock({
+      words: options.words,
+      side: OWNER,
+      longestWaitMs: LONGEST_WAIT_MS,
       onTake: () => this.#refresh(),
       onGive: () => this.#observe(),
     });
@@ -56,10 +63,21 @@ export class ShardMirrors {
     words[WORDS.isTold] = 0;
     // Read first: what an update leads to may look at the numbers of its shard.
     while (this.#read !== words[WORDS.mailed]) {
-      const updates = this.#options.read();
-      if (updates === undefined) break;
+      const updates = this.#nextMail();
       this.#read = (this.#read + 1) | 0;
       for (const update of updates) this.#take(update);
+    }
+  }
+
+  /** It was sent before it was counted, so it is here, or about to be. */
+  #nextMail(): Update[] {
+    const deadline = performance.now() + LONGEST_WAIT_MS;
+    for (;;) {
+      const updates = this.#options.read();
+      if (updates !== undefined) return updates;
+      if (performance.now() > deadline) {
+        throw new StorageError("Cannot read the copy: what its thread has told does not come");
+      }
     }
   }
 

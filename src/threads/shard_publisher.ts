@@ -3,7 +3,7 @@
 import type { Shard, ShardGuard, ShardObserver } from "../fixed/shard.ts";
 import type { SegmentPlace } from "../fixed/slot_index.ts";
 import { ResidentFile } from "../storage/resident.ts";
-import { TurnLock } from "./turn_lock.ts";
+import { THREAD, TurnLock } from "./turn_lock.ts";
 import { NUMBERS, sharedPart, type Update, WORDS } from "./updates.ts";
 
 /** What a publisher is made with. */
@@ -29,8 +29,6 @@ export class ShardPublisher {
   readonly #held: PublishedShard[] = [];
   #updates: Update[] = [];
   #isObserved = false;
-  /** Whether the owner should hear of this turn at once. */
-  #isUrgent = false;
 
   /** Of no shards yet. */
   constructor({ words, mail, wake, onBackup }: ShardPublisherOptions) {
@@ -38,7 +36,14 @@ export class ShardPublisher {
     this.#mail = mail;
     this.#wake = wake;
     this.#onBackup = onBackup;
-    this.#lock = new TurnLock(words, { onTake: () => this.#take(), onGive: () => this.#publish() });
+    this.#lock = new TurnLock({
+      words,
+      side: THREAD,
+      // A program that stands still, be it in a debugger, is no reason to give a link up.
+      longestWaitMs: Infinity,
+      onTake: () => this.#take(),
+      onGive: () => this.#publish(),
+    });
   }
 
   /** Keeps the shards for this thread until its turn ends; what the owner has begun meanwhile, begins here. */
@@ -62,7 +67,6 @@ export class ShardPublisher {
   note(update: Update): void {
     this.#lock.hold();
     this.#updates.push(update);
-    this.#isUrgent = true;
   }
 
   /** Before anything changes in this turn. */
@@ -92,8 +96,8 @@ export class ShardPublisher {
     this.#updates = [];
     this.#mail(updates);
     this.#words[WORDS.mailed]++;
-    if (!this.#isUrgent || this.#words[WORDS.isTold] !== 0) return;
-    this.#isUrgent = false;
+    // Else the mailbox of an owner who reads nothing would fill, with memory that is used no more.
+    if (this.#words[WORDS.isTold] !== 0) return;
     this.#words[WORDS.isTold] = 1;
     this.#wake();
   }

@@ -54,6 +54,12 @@ export class ThreadConversation implements LinkConversation {
     this.#thread.tell("end", { key: this.#key, reason });
   }
 
+  /** Ends it with an error of ours. */
+  fail(error: Error): void {
+    this.#resolveEnd({ reason: "error", error });
+    this.end({ reason: "error" });
+  }
+
   /** Passes on what the thread has heard. */
   hear(event: ConversationEvent): void {
     const { listener } = this.#parts;

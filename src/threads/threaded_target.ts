@@ -20,7 +20,13 @@ import { asError } from "../error_code.ts";
 import { type BackupOptions, backupParts } from "../replica/backup.ts";
 import type { Calls } from "./calls.ts";
 import { receiveError } from "./error_transport.ts";
-import { type OwnerService, type Progress, shardsOf, type ThreadService } from "./messages.ts";
+import {
+  type ConversationEvent,
+  type OwnerService,
+  type Progress,
+  shardsOf,
+  type ThreadService,
+} from "./messages.ts";
 import { OwnedThread } from "./owned_thread.ts";
 import { ThreadBackup } from "./thread_backup.ts";
 import { ThreadConversation } from "./thread_conversation.ts";
@@ -101,6 +107,15 @@ export class ThreadedTarget implements FollowedTarget {
     this.#conversations.set(key, conversation);
     conversation.ended.then(() => this.#conversations.delete(key));
     return conversation;
+  }
+
+  #hear(key: number, event: ConversationEvent): void {
+    const conversation = this.#conversations.get(key);
+    try {
+      conversation?.hear(event);
+    } catch (error) {
+      conversation!.fail(asError(error));
+    }
   }
 
   /** See {@link FollowedTarget}. */
@@ -203,13 +218,10 @@ export class ThreadedTarget implements FollowedTarget {
   /** The directory, from when its shards begin to be opened. */
   #opened: FollowedDirectory | undefined;
 
-  readonly #service: OwnerService = {
+  readonly #service: Omit<OwnerService, "wake"> = {
     create: (shape) => this.#opening ??= this.#create(shape),
     record: ({ shards, scans }) => this.#opened!.completeness.take(shards, scans),
-    heard: ({ key, event }) => this.#conversations.get(key)?.hear(event),
-    wake: () => {
-      for (const { mirrors } of this.#threads) mirrors?.hold();
-    },
+    heard: ({ key, event }) => this.#hear(key, event),
     damaged: ({ shard, check }) => {
       if (check === undefined) this.#options.onDamaged(shard);
       else this.#checks.get(check)?.(shard);

@@ -7,6 +7,7 @@
 
 import type { Segment } from "../fixed/index_segment.ts";
 import type { SegmentPlace } from "../fixed/slot_index.ts";
+import { LOCK_WORDS } from "./turn_lock.ts";
 
 /** Numbers in shared memory. */
 export interface SharedPart {
@@ -47,17 +48,17 @@ export type Update =
   | { type: "scan-ends"; shard: number; diverged: number }
   | { type: "repaired"; shard: number };
 
-/** Words that a thread and its owner share. The first two are those of their turn lock. */
+/** Words that a thread and its owner share. The first ones are those of their lock. */
 export const WORDS = {
-  count: 8,
+  count: LOCK_WORDS + 4,
   /** How many messages are in the owner's mailbox, or were. */
-  mailed: 2,
+  mailed: LOCK_WORDS,
   /** Whether the owner wants to hear what observers hear. */
-  isObserved: 3,
+  isObserved: LOCK_WORDS + 1,
   /** The key of a backup whose moment it is; 0: of none. */
-  beginsBackup: 5,
+  beginsBackup: LOCK_WORDS + 2,
   /** Whether the owner was told, and did not look since, that there is something to hear. */
-  isTold: 4,
+  isTold: LOCK_WORDS + 3,
 } as const;
 
 /** Where the numbers of a shard stand in the memory that a thread shares of it. */
