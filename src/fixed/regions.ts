@@ -33,6 +33,7 @@ export interface SlotRegion {
  */
 export async function slotRegions(shard: Shard, count: number, slice: TimeSlice): Promise<SlotRegion[]> {
   checkCount(count);
+  shard.hold();
   const { slotCount } = shard;
   const size = Math.max(1, Math.ceil(slotCount / count));
   const regions: SlotRegion[] = [];
