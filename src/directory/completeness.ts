@@ -48,7 +48,7 @@ export class Completeness {
     files: Files,
     path: string,
     state: CompletenessState,
-    record = (next: CompletenessState) => this.#replaceFile(next),
+    record: (next: CompletenessState) => Promise<void> = (next) => this.#replaceFile(next),
   ) {
     this.#files = files;
     this.#path = path;

@@ -11,6 +11,9 @@ import { type Update, WORDS } from "./updates.ts";
 /** Its module: `.js` where the package was compiled. */
 const MODULE = new URL(import.meta.url.endsWith(".ts") ? "./thread.ts" : "./thread.js", import.meta.url);
 
+/** Nobody calls it: it is how whoever packs the modules that are imported finds that of a thread too. */
+export const importThread = (): Promise<unknown> => import("./thread.ts");
+
 /** See the head of this file. */
 export class OwnedThread {
   /** What it answers to. */
