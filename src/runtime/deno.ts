@@ -16,7 +16,10 @@ interface DenoFile {
 }
 
 /** What a permission may be about. */
-type DenoPermission = { name: "env"; variable: string } | { name: "net"; host: string };
+type DenoPermission = { name: "env"; variable: string } | { name: "net"; host: string } | {
+  name: "read";
+  path: string;
+};
 
 /** The part of the global `Deno` that is used here. */
 export interface DenoNamespace extends Partial<DenoFfi>, Partial<DenoServe> {

@@ -9,7 +9,9 @@ import {
   workerData,
 } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
+import { fileURLToPath } from "node:url";
 import { asError } from "../error_code.ts";
+import type { DenoNamespace } from "./deno.ts";
 
 /** What a thread and its owner send each other goes this way, and comes in the order of sending. */
 export interface ThreadPort {
@@ -33,6 +35,15 @@ export interface Mailbox {
   read(): unknown;
   /** No more will be read. */
   close(): void;
+}
+
+/** The flag that Deno was not given and threads need, whose modules lie in a folder; undefined where all is there. */
+export function missingThreadPermission(folder: URL): string | undefined {
+  const { Deno: deno } = globalThis as { Deno?: DenoNamespace };
+  if (deno === undefined || folder.protocol !== "file:") return undefined;
+  const path = fileURLToPath(folder);
+  const { state } = deno.permissions.querySync({ name: "read", path });
+  return state === "granted" ? undefined : `--allow-read=${path}`;
 }
 
 /** Starts a thread with a module; `data`, and a way into a mailbox of ours, is what {@link ownThread} has there. */

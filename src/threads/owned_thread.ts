@@ -1,7 +1,7 @@
 /** A thread as its owner sees it. */
 
-import { SlotcaskError } from "../errors.ts";
-import { type Mailbox, startThread, type Thread } from "../runtime/threads.ts";
+import { PermissionError, SlotcaskError } from "../errors.ts";
+import { type Mailbox, missingThreadPermission, startThread, type Thread } from "../runtime/threads.ts";
 import type { Shape } from "../slot_events.ts";
 import { Calls, type Service } from "./calls.ts";
 import type { OwnerService, ThreadData, ThreadService } from "./messages.ts";
@@ -13,6 +13,15 @@ const MODULE = new URL(import.meta.url.endsWith(".ts") ? "./thread.ts" : "./thre
 
 /** Nobody calls it: it is how whoever packs the modules that are imported finds that of a thread too. */
 export const importThread = (): Promise<unknown> => import("./thread.ts");
+
+/** Throws PermissionError where this process cannot start threads: to be asked before anything is made. */
+export function requireThreads(): void {
+  const missing = missingThreadPermission(new URL("../", MODULE));
+  if (missing === undefined) return;
+  throw new PermissionError(
+    `Cannot follow with threads: they load Slotcask anew, and Deno was not given ${missing}`,
+  );
+}
 
 /** See the head of this file. */
 export class OwnedThread {
