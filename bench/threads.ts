@@ -1,4 +1,4 @@
-/** What threads that keep groups of shards buy, and cost: a catch-up with none, one and two of them. */
+/** What threads that keep groups of shards buy, and cost: a catch-up with none of them and with two. */
 import { join } from "node:path";
 import type { Bench, Contender, Figures, Prepared, Ratio, RuntimeName, Setup } from "./bench.ts";
 import { catchUp, catchUpFigures } from "./followers.ts";
@@ -6,20 +6,22 @@ import { Leaders } from "./leaders.ts";
 import type { Filling } from "./real_leader.ts";
 import { withDirectory } from "./rounds.ts";
 
-const FILLINGS: readonly Filling[] = [
-  { shape: "8x16", shards: 2, slots: 1_000_000 },
-  { shape: "8x16", shards: 2, slots: 4_000_000 },
-  { shape: "32x256", shards: 2, slots: 1_000_000 },
-];
+const FILLINGS: readonly Filling[] = [1_000_000, 4_000_000, 16_000_000].map((slots) => ({
+  shape: "8x16",
+  shards: 2,
+  slots,
+}));
 const QUICK_SLOTS = 50_000;
-const THREADS = [0, 1, 2];
+const THREADS = [0, 2];
+/** Rounds of each size. */
+const ROUNDS = 3;
 /** Of two threads on two cores, beside the leader: from there on they are worth having. */
 const GOAL = { must: 1.3, reach: 1.5 };
 
 /** The bench. */
 export const THREADS_BENCH: Bench = {
   name: "threads",
-  title: "catch-up with threads that keep the shards, fresh directory",
+  title: "catch-up of 2 shards with threads that keep them, fresh directory",
   prepare,
 };
 
@@ -38,8 +40,8 @@ function prepare({ dir, runtimes, quick }: Setup): Promise<Prepared> {
   });
 }
 
-function nameOf({ shape, slots }: Filling, runtime: RuntimeName, threads: number): string {
-  return `${slots / 1e6} M ${shape} ${runtime}, ${threads} threads`;
+function nameOf({ slots }: Filling, runtime: RuntimeName, threads: number): string {
+  return `${slots / 1e6} M ${runtime}${threads === 0 ? "" : `, ${threads} threads`}`;
 }
 
 function ratioOf(filling: Filling, runtime: RuntimeName): Ratio {
@@ -63,5 +65,5 @@ function contender(
     );
     return catchUpFigures(report, filling.slots);
   };
-  return { name: nameOf(filling, runtime, threads), measure };
+  return { name: nameOf(filling, runtime, threads), rounds: ROUNDS, measure };
 }

@@ -113,15 +113,17 @@ export class Following implements LinksListener {
   static async start(runtime: Runtime, address: Address, options: ResolvedFollowOptions): Promise<Following> {
     options.signal?.throwIfAborted();
     const lock = lockForWriting(runtime.files, options.dir, runtime.process.pid);
-    const following = new Following(runtime, address, options, lock);
+    let following: Following | undefined;
     try {
+      following = new Following(runtime, address, options, lock);
       await following.#openTarget();
       options.signal?.throwIfAborted();
       following.#begin();
       if (following.target.directory === undefined) await following.#learnShape();
       return following;
     } catch (error) {
-      await following.close();
+      await following?.close();
+      lock.release();
       throw error;
     }
   }
