@@ -5,7 +5,6 @@ import { CATCH_UP_BENCHES } from "./catch_up.ts";
 import { MEMORY_BENCH } from "./memory.ts";
 import { SCALE_BENCH } from "./scale.ts";
 import { SCAN_BENCH } from "./scan.ts";
-import { THREADS_BENCH } from "./threads.ts";
 import { GET_BENCH } from "./get.ts";
 import { LATENCY_BENCH } from "./latency.ts";
 import { LIVE_CPU_BENCHES } from "./live_cpu.ts";
@@ -18,7 +17,6 @@ export const BENCHES: readonly Bench[] = [
   SCAN_BENCH,
   MEMORY_BENCH,
   SCALE_BENCH,
-  THREADS_BENCH,
   GET_BENCH,
   OPEN_BENCH,
   APPLY_BENCH,

@@ -41,14 +41,9 @@ export function slotcaskFollower(
 export function catchUp(
   runtime: RuntimeName,
   { address, filling }: BenchLeader,
-  { dir, storage = "resident", threads = 0, keep = false }: {
-    dir: string;
-    storage?: StorageKind;
-    threads?: number;
-    keep?: boolean;
-  },
+  { dir, storage = "resident", keep = false }: { dir: string; storage?: StorageKind; keep?: boolean },
 ): Promise<CatchUpReport> {
-  const args = [address, dir, storage, String(filling.slots), String(threads), ...(keep ? ["keep"] : [])];
+  const args = [address, dir, storage, String(filling.slots), ...(keep ? ["keep"] : [])];
   return runChild(runtime, "catch_up.ts", args) as Promise<CatchUpReport>;
 }
 

@@ -2,8 +2,7 @@
 import type { Bench, Contender, Figures, Prepared, RuntimeName, Setup } from "./bench.ts";
 import { join } from "node:path";
 import { catchUp } from "./followers.ts";
-import { Leaders } from "./leaders.ts";
-import type { Filling } from "./real_leader.ts";
+import { BenchLeader, type Filling } from "./real_leader.ts";
 import { withDirectory } from "./rounds.ts";
 
 const SHAPE = "8x16";
@@ -57,4 +56,21 @@ function contender(
     };
   };
   return { name: `${slots / 1e6} M/${shards} ${runtime}`, rounds: slots < LARGE ? ROUNDS : 1, measure };
+}
+
+/** One leader for each filling, made when it is first wanted, and kept. */
+class Leaders implements AsyncDisposable {
+  readonly #leaders = new Map<Filling, Promise<BenchLeader>>();
+
+  constructor(readonly dir: string) {}
+
+  get(filling: Filling): Promise<BenchLeader> {
+    let leader = this.#leaders.get(filling);
+    if (leader === undefined) this.#leaders.set(filling, leader = BenchLeader.start(this.dir, filling));
+    return leader;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const leader of this.#leaders.values()) await (await leader)[Symbol.asyncDispose]();
+  }
 }

@@ -16,35 +16,24 @@ const BOUNDS: readonly number[] = [
   ...[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
 ];
 
-const BUCKETS = BOUNDS.length + 1;
-/** Where, behind the buckets, the sum of all observations stands, and their number. */
-const SUM = BUCKETS, COUNT = BUCKETS + 1;
-
-/** Numbers that a histogram consists of. */
-export const HISTOGRAM_NUMBERS = BUCKETS + 2;
-
 /** Durations by fixed buckets: no allocation per observation. */
 export class Histogram {
-  readonly #numbers: Float64Array;
-
-  /** A histogram in memory of {@link HISTOGRAM_NUMBERS} zeros, which threads may share. */
-  constructor(numbers: Float64Array = new Float64Array(HISTOGRAM_NUMBERS)) {
-    this.#numbers = numbers;
-  }
+  readonly #counts = new Float64Array(BOUNDS.length + 1);
+  #sum = 0;
+  #count = 0;
 
   /** Notes a duration, in ms. */
   observe(ms: number): void {
     const seconds = ms / 1000;
     let bucket = 0;
     while (bucket < BOUNDS.length && seconds > BOUNDS[bucket]) bucket++;
-    this.#numbers[bucket]++;
-    this.#numbers[SUM] += seconds;
-    this.#numbers[COUNT]++;
+    this.#counts[bucket]++;
+    this.#sum += seconds;
+    this.#count++;
   }
 
   /** The state now. */
   snapshot(): HistogramSnapshot {
-    const counts = [...this.#numbers.subarray(0, BUCKETS)];
-    return { bounds: BOUNDS, counts, sum: this.#numbers[SUM], count: this.#numbers[COUNT] };
+    return { bounds: BOUNDS, counts: [...this.#counts], sum: this.#sum, count: this.#count };
   }
 }

@@ -89,17 +89,6 @@ describe.skipIf(deno === undefined)("the npm package", () => {
       expect(output).toContain("100 keys, user:042 has 16 bytes\n");
       expect(code).toBe(0);
     }, LIMIT_MS);
-
-    test.skipIf(runtime === undefined)("follows with threads", async () => {
-      await using leader = await startSmallLeader();
-      const flags = ["--dir", `threads-of-${name}`, "--threads", "2", "--until-caught-up", "--admin", "off"];
-      const { code, output } = await runInApp(runtime!, [
-        ...STARTS[name].command,
-        ...["follow", leader.address, ...flags],
-      ]);
-      expect(output).toContain("100 keys");
-      expect(code).toBe(0);
-    }, LIMIT_MS);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * Follows a leader until it has caught up, and says how that went: `catch_up.ts ADDRESS DIR STORAGE SLOTS THREADS [keep]`.
+ * Follows a leader until it has caught up, and says how that went: `catch_up.ts ADDRESS DIR STORAGE SLOTS [keep]`.
  *
  * `keep` closes the directory cleanly, for the next process to open.
  */
@@ -16,7 +16,7 @@ import { DelayMeter } from "./delay_meter.ts";
 /** Between "caught up" and the look at the memory. */
 const REST_MS = 500;
 
-const [leader, dir, storage, slots, threads, keep] = process.argv.slice(2);
+const [leader, dir, storage, slots, keep] = process.argv.slice(2);
 
 /** When each phase was first entered, and when all was in place. */
 const at: Record<string, number> = {};
@@ -70,8 +70,7 @@ class Watch {
 /** Begins to follow; a directory that exists is opened first, and the watch begins with the connection. */
 async function begin(): Promise<{ follower: Follower; watch: Watch }> {
   const fresh = existsSync(join(dir, "db.meta")) ? undefined : new Watch();
-  const options = { dir, storage: storage as StorageKind, threads: Number(threads), onEvent };
-  const follower = await follow(leader, options);
+  const follower = await follow(leader, { dir, storage: storage as StorageKind, onEvent });
   const watch = fresh ?? new Watch();
   watch.expect(follower);
   return { follower, watch };

@@ -91,24 +91,13 @@ export function optionalWhole(): Flag<number | undefined> {
 
 /** A whole number from 1 to a limit, which is the default. */
 export function wholeTo(most: number): Flag<number> {
-  return wholeOr([], most, most);
-}
-
-/** The same, or one of some words. */
-export function wholeOr<const Word extends string = never>(
-  words: readonly Word[],
-  most: number,
-  fallback: number | Word,
-): Flag<number | Word> {
   const check = (value: number) => Number.isInteger(value) && value >= 1 && value <= most ? value : undefined;
   return {
     kind: "value",
-    allowed: [...words, `1 to ${most}`].join(" or "),
-    read: (value) =>
-      words.find((word) => word === value) ??
-        (/^\d{1,15}$/.test(value) ? check(Number(value)) : undefined),
+    allowed: `1 to ${most}`,
+    read: (value) => /^\d{1,15}$/.test(value) ? check(Number(value)) : undefined,
     readNumber: check,
-    fallback: () => fallback,
+    fallback: () => most,
   };
 }
 

@@ -3,7 +3,7 @@
 import { parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { MOST_SLOTS } from "../fixed/layout.ts";
-import { type FollowOptions, MOST_THREADS } from "../replica/follow_options.ts";
+import type { FollowOptions } from "../replica/follow_options.ts";
 import type { Files } from "../runtime/runtime.ts";
 import { STORAGE_KINDS } from "../storage/slot_file.ts";
 import {
@@ -16,7 +16,7 @@ import {
 import { type Arguments, type ArgumentSpec, type FlagValues, type Given, parseFlags } from "./args.ts";
 import type { CliContext } from "./command.ts";
 import { readConfigFile } from "./config_file.ts";
-import { choice, durationOr, onOff, optionalText, percentage, text, wholeOr, wholeTo } from "./flags.ts";
+import { choice, durationOr, onOff, optionalText, percentage, text, wholeTo } from "./flags.ts";
 import { LOG_FORMATS } from "./log.ts";
 
 /** What `follow --help` prints. */
@@ -33,8 +33,6 @@ LEADER is host:port, [v6]:port, :port (this machine) or armdb://host:port.
   --storage resident|positional|mapped
                                 all slots in memory, none, or those that the system keeps there; mapped
                                 needs Linux and, under Deno, --allow-ffi (resident)
-  --threads N|off               keep the shards in so many threads, up to 64, each with its share of them; needs
-                                --storage resident (off)
   --sync none|DURATION|batch    when data is made durable (50ms)
   --protocol auto|1|2           the protocol version (auto)
   --nudge DURATION|off          idle time after which a leader of protocol 2 is nudged (2ms)
@@ -80,7 +78,6 @@ export function followFlags(files: Files) {
     "until-caught-up": onOff(),
     "timeout": durationOr([], 60_000),
     "storage": choice(STORAGE_KINDS, "resident"),
-    "threads": wholeOr(["off"], MOST_THREADS, "off"),
     "sync": durationOr(["none", "batch"], 50),
     "protocol": choice(["auto", "1", "2"], "auto"),
     "nudge": durationOr(["off"], 2),
@@ -122,11 +119,10 @@ const CONNECT_TIMEOUT_MS = 30_000;
 
 /** What the flags ask of the follower. */
 export function followOptions(flags: FlagValues<FollowFlags>): FollowOptions {
-  const { threads, protocol, nudge, rescan } = flags;
+  const { protocol, nudge, rescan } = flags;
   return {
     dir: flags.dir,
     storage: flags.storage,
-    threads: threads === "off" ? 0 : threads,
     sync: flags.sync,
     protocol: protocol === "auto" ? protocol : protocol === "1" ? 1 : 2,
     nudgeMs: nudge === "off" ? false : nudge,

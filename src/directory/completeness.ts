@@ -35,24 +35,14 @@ export interface CompletenessState {
 export class Completeness {
   readonly #files: Files;
   readonly #path: string;
-  readonly #record: (state: CompletenessState) => Promise<void>;
   readonly #trustedAtOpen: boolean[];
   #state: CompletenessState;
   #isClosed = false;
 
-  /**
-   * The file at `path` with the given content, which counts as what the last process left. `record` writes another
-   * one in its place, durably; another thread may do it.
-   */
-  constructor(
-    files: Files,
-    path: string,
-    state: CompletenessState,
-    record: (next: CompletenessState) => Promise<void> = (next) => this.#replaceFile(next),
-  ) {
+  /** The file at `path` with the given content, which counts as what the last process left. */
+  constructor(files: Files, path: string, state: CompletenessState) {
     this.#files = files;
     this.#path = path;
-    this.#record = record;
     this.#state = state;
     this.#trustedAtOpen = state.shards.map((shard) => shard.scanningSinceMs === null);
   }
@@ -125,18 +115,6 @@ export class Completeness {
     await this.#write();
   }
 
-  /** Takes what a thread knows of its shards, which it has scanned itself; durable when it resolves. */
-  async take(shards: readonly number[], theirs: CompletenessState): Promise<void> {
-    this.#state.leader = theirs.leader;
-    this.#state.protocol = theirs.protocol;
-    for (const shard of shards) {
-      const wasScanned = theirs.shards[shard].wholeScanAtMs !== this.#state.shards[shard].wholeScanAtMs;
-      if (wasScanned) this.#trustedAtOpen[shard] = true;
-      this.#state.shards[shard] = theirs.shards[shard];
-    }
-    await this.#write();
-  }
-
   /** From now on the file stays as it is, although a disk that hung may finish a write. */
   close(): void {
     this.#isClosed = true;
@@ -151,13 +129,9 @@ export class Completeness {
   #write(): Promise<void> {
     return this.#queued ??= this.#writing = this.#writing.catch(() => {}).then(() => {
       this.#queued = undefined;
-      return this.#record(this.#state);
+      const bytes = encodeCompleteness(this.#state);
+      return writeFileAtomicAsync(this.#files, this.#path, bytes, () => this.#requireOpen());
     });
-  }
-
-  #replaceFile(state: CompletenessState): Promise<void> {
-    const bytes = encodeCompleteness(state);
-    return writeFileAtomicAsync(this.#files, this.#path, bytes, () => this.#requireOpen());
   }
 
   /** Somebody else may have the directory once it is closed. */

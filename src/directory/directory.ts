@@ -43,22 +43,6 @@ export interface DirectoryOptions {
   pid: number;
   /** Measures the steps of opening, growing and closing. */
   slice?: TimeSlice;
-  /** A part of it: the shards of a thread, whose scans are recorded by another one. */
-  part?: DirectoryPart;
-}
-
-/** What a thread has of a directory that another one has locked. */
-export interface DirectoryPart {
-  /** The shards that it opens. */
-  shards: readonly number[];
-  /** What is known of the scans of all. */
-  completeness: Completeness;
-}
-
-/** What stands in a directory before its shards are opened. */
-export interface DirectoryState {
-  shape: Shape;
-  completeness: Completeness;
 }
 
 /** How a directory is closed. */
@@ -90,7 +74,6 @@ export class Directory {
   readonly #files: Files;
   readonly #readOnly: boolean;
   readonly #slice: TimeSlice;
-  readonly #shards: ReadonlyMap<number, Shard>;
   /** Growths under way: metas, file and header are of one length only when they have ended. */
   readonly #growths = new Map<number, Promise<unknown>>();
   #isClosed = false;
@@ -106,7 +89,6 @@ export class Directory {
     this.#slice = parts.slice;
     this.completeness = parts.completeness;
     this.store = new Store(shape, parts.shards, (shard) => this.completeness.isComplete(shard));
-    this.#shards = new Map(parts.shards.map((shard) => [shard.id, shard]));
   }
 
   /**
@@ -126,31 +108,11 @@ export class Directory {
     shape: Shape,
     options: DirectoryOptions,
   ): Promise<Directory> {
-    await Directory.createFiles(files, path, shape);
-    return (await Directory.open(files, path, options))!;
-  }
-
-  /** The same, without opening it. */
-  static async createFiles(files: Files, path: string, shape: Shape): Promise<void> {
     const found = examine(files, path);
     if (found !== undefined) requireSameCounts(found, shape, path);
     await syncParents(files, path);
     createStoreFiles(files, path, shape);
-  }
-
-  /**
-   * What is known of the store at `path`, whose shards threads are about to open in parts; undefined where there is
-   * none yet. Throws as {@link open}.
-   */
-  static state(files: Files, path: string): DirectoryState | undefined {
-    const found = examine(files, path);
-    if (found?.shape === undefined) return undefined;
-    try {
-      const { shape } = found;
-      return { shape, completeness: openCompleteness(files, path, { ...found, shape }) };
-    } catch (error) {
-      throw wrapStorageError(error, "open", path);
-    }
+    return (await Directory.open(files, path, options))!;
   }
 
   static async #open(
@@ -161,11 +123,10 @@ export class Directory {
   ): Promise<Directory> {
     const shards: Shard[] = [];
     const { shape } = found;
-    const { readOnly, slice = new TimeSlice(), part } = options;
+    const { readOnly, slice = new TimeSlice() } = options;
     try {
-      const completeness = part?.completeness ?? openCompleteness(files, path, found, readOnly);
+      const completeness = openCompleteness(files, path, found, readOnly);
       for (const [id, { header }] of found.shards.entries()) {
-        if (part !== undefined && !part.shards.includes(id)) continue;
         if (header === undefined && !readOnly) createDataFile(files, path, id, shape);
         shards.push(await openShard(files, path, id, { shape, header, ...options, slice }));
       }
@@ -187,11 +148,6 @@ export class Directory {
     }));
   }
 
-  /** One of the shards that were opened. */
-  shard(id: number): Shard {
-    return this.#shards.get(id)!;
-  }
-
   /** Path of a file in a shard's folder. */
   shardPath(shard: number, name: string): string {
     return `${this.path}/${shardFolder(shard)}/${name}`;
@@ -208,7 +164,7 @@ export class Directory {
   }
 
   async #grow(id: number, slotCount: number, exactly: boolean): Promise<void> {
-    const shard = this.shard(id);
+    const shard = this.store.shards[id];
     if (slotCount <= shard.slotCount) return;
     const count = exactly ? slotCount : Math.max(slotCount, grownCount(shard.slotCount));
     await this.#reserve(shard, count);
@@ -222,7 +178,6 @@ export class Directory {
     } catch (error) {
       throw wrapStorageError(error, "grow", this.shardPath(id, FileName.data));
     }
-    shard.hold();
     shard.metas.grow(count);
   }
 
@@ -241,7 +196,7 @@ export class Directory {
 
   /** The same, blocking: for a writer that cannot wait. */
   growNow(id: number, slotCount: number): void {
-    const shard = this.shard(id);
+    const shard = this.store.shards[id];
     const count = Math.max(slotCount, grownCount(shard.slotCount));
     try {
       shard.file.extend(count);

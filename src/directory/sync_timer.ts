@@ -16,20 +16,14 @@ export class SyncTimer {
   readonly durations: Histogram = new Histogram();
   readonly #file: SlotFile;
   readonly #intervalMs: number | undefined;
-  readonly #onSync: (durationMs: number | undefined) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #isStopped = false;
 
-  /** Without an interval only {@link now} syncs. `onSync` is told how long each took, undefined of one that failed. */
-  constructor(
-    file: SlotFile,
-    intervalMs: number | undefined,
-    onSync: (durationMs: number | undefined) => void = () => {},
-  ) {
+  /** Without an interval only {@link now} syncs. */
+  constructor(file: SlotFile, intervalMs: number | undefined) {
     this.#file = file;
     this.#intervalMs = intervalMs;
-    this.#onSync = onSync;
   }
 
   /** Notes a write: a sync follows within the interval. */
@@ -47,17 +41,14 @@ export class SyncTimer {
       // What could not be written before: without it, not all would be on disk.
       this.#file.flush();
       await this.#file.sync();
-      const durationMs = performance.now() - startedAt;
-      this.durations.observe(durationMs);
+      this.durations.observe(performance.now() - startedAt);
       this.syncedAtMs = startedAtMs;
       this.lastError.clear();
       this.#failures = 0;
-      this.#onSync(durationMs);
     } catch (error) {
       const failure = wrapStorageError(error, "sync", "fixed.data");
       this.lastError.set(failure);
       this.#failures++;
-      this.#onSync(undefined);
       throw failure;
     }
   }

@@ -20,7 +20,6 @@ import type { WholeScan } from "./whole_scan.ts";
  */
 export function applyEvents(shard: Shard, events: SlotEvents, scan?: WholeScan): number {
   let applied = 0;
-  shard.hold();
   if (scan !== undefined && !shard.file.inMemory) readAhead(shard, events);
   for (let i = 0; i < events.count; i++) {
     const slot = events.slots[i];
@@ -89,7 +88,6 @@ export function applyEvent(
 
 /** Forgets a slot that the leader does not have: as if it had never been written. */
 export function forgetSlot(shard: Shard, slot: number): void {
-  shard.hold();
   vacate(shard, slot);
   shard.setMeta(slot, 0);
   shard.file.stageHead(slot, 0);

@@ -11,7 +11,6 @@ export function servesKey(shard: Shard, slot: number): boolean {
 
 /** The slot that serves the key of a slot: this one, unless others hold it too; -1 where it cannot be trusted. */
 function servingSlot(shard: Shard, slot: number): number {
-  shard.hold();
   if (statusOf(shard.metas.get(slot)) !== OCCUPIED || shard.unverified.has(slot)) return -1;
   if (!shard.file.inMemory && !isSound(shard, slot)) return -1;
   if (shard.index.duplicates === 0) return slot;
@@ -80,7 +79,6 @@ const ABANDONED = new FinalizationRegistry<{ shard: Shard; moves: Moves }>(({ sh
 );
 
 function* iterate(shard: Shard, moves: Moves): Generator<[key: Uint8Array, value: Uint8Array]> {
-  shard.hold();
   shard.observers.add(moves);
   try {
     for (let slot = 0; slot < shard.slotCount; slot++) {

@@ -23,8 +23,6 @@ export interface Segment {
   used: number;
   /** With so many entries the segment should make room. */
   readonly limit: number;
-  /** Whether other threads can read the entries, and those of all copies. */
-  readonly isShared: boolean;
 }
 
 /** A segment fuller than this makes room: an insertion moves 22 entries at 0.86, 42 at 0.9. */
@@ -48,22 +46,15 @@ export function evenSizes(keys: number, mostHomes = MOST_HOMES): { segments: num
 
 /** An empty segment with so many homes, and `spare` places behind the last; by default almost always enough. */
 export function newSegment(
-  { homes, depth, spare = 16 + (homes >>> 6), isShared = false }: {
-    homes: number;
-    depth: number;
-    spare?: number;
-    isShared?: boolean;
-  },
+  { homes, depth, spare = 16 + (homes >>> 6) }: { homes: number; depth: number; spare?: number },
 ): Segment {
-  const words = 2 * (homes + spare);
   return {
-    entries: isShared ? new Int32Array(new SharedArrayBuffer(4 * words)) : new Int32Array(words),
+    entries: new Int32Array(2 * (homes + spare)),
     homes,
     homeBits: Math.max(LEAST_HOME_BITS, 32 - Math.clz32(homes)),
     depth,
     used: 0,
     limit: Math.floor(homes * MOST_LOAD),
-    isShared,
   };
 }
 
@@ -166,18 +157,12 @@ export function firstOfLowerHalf({ entries, depth }: Segment): { place: number; 
 /** A new segment of the entries at places `from` to `end`; none of them is its last. */
 export function copyOf(
   source: Segment,
-  { from = 0, end, homes, depth, isShared = source.isShared }: {
-    from?: number;
-    end: number;
-    homes: number;
-    depth: number;
-    isShared?: boolean;
-  },
+  { from = 0, end, homes, depth }: { from?: number; end: number; homes: number; depth: number },
 ): Segment {
-  let copy = newSegment({ homes, depth, isShared });
+  let copy = newSegment({ homes, depth });
   while (!appendAll(copy, source, from, end)) {
     // Too many behind the last home: as a rule, equal hashes.
-    copy = newSegment({ homes, depth, spare: copy.entries.length - homes, isShared });
+    copy = newSegment({ homes, depth, spare: copy.entries.length - homes });
   }
   return copy;
 }

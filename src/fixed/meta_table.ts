@@ -37,21 +37,6 @@ export class MetaTable {
     if (length > this.#length) this.#length = length;
   }
 
-  /** The memory of all pages, which other threads can read. */
-  get pages(): readonly Uint32Array[] {
-    return this.#pages;
-  }
-
-  /** Takes a further page of a table that another thread changes. */
-  addPage(page: Uint32Array): void {
-    this.#pages.push(page);
-  }
-
-  /** Takes the length of a table that another thread changes, once its pages are here. */
-  setLength(length: number): void {
-    this.#length = length;
-  }
-
   /** Pages that hold slots: all are full but the last. */
   get pageCount(): number {
     return Math.ceil(this.#length / PAGE_SLOTS);

@@ -103,7 +103,6 @@ class Page {
 
   /** Takes keys from a slot on. Returns the first slot that is for the next page, or the shard's slot count. */
   collect(shard: Shard, first: number): number {
-    shard.hold();
     const { file, metas } = shard;
     const slotCost = Math.max(1, file.recordBytes * MOST_PAGE_SLOTS / MOST_PAGE_BYTES);
     const end = Math.min(shard.slotCount, first + Math.ceil(this.#slotsLeft / slotCost));

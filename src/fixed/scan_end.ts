@@ -113,7 +113,6 @@ async function recountDuplicates(shard: Shard, steps: Steps): Promise<void> {
     }
     if (slot % STEP_SLOTS === 0 && steps.slice.isOver) await pause(steps);
   }
-  shard.hold();
   // Slots that were lost meanwhile are no more what they were when they were counted.
   if (index.entries === trusted && !shard.file.hasLost) index.recounted(hidden);
 }

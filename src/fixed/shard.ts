@@ -22,12 +22,6 @@ export interface ShardObserver {
   forgot?(shard: Shard): void;
 }
 
-/** Keeps a shard that threads share for one of them: see src/threads/turn_lock.ts. */
-export interface ShardGuard {
-  /** Nobody else changes the shard, or sees it change, until this turn of JavaScript ends. */
-  hold(): void;
-}
-
 /** What a shard counted since it was opened. */
 export interface ShardCounters {
   /** Events applied, by kind. */
@@ -69,8 +63,6 @@ export class Shard implements KeySource {
   onDamaged: ((shard: number) => void) | undefined = undefined;
   /** Is told of a slot that is about to change, while meta and bytes are still the old ones; must not throw. */
   beforeChange: ((slot: number) => void) | undefined = undefined;
-  /** Where threads share the shard: what keeps them apart. */
-  guard: ShardGuard | undefined = undefined;
   /** Slots with status OCCUPIED. */
   occupied = 0;
   /** Slots with status DELETED. */
@@ -105,17 +97,8 @@ export class Shard implements KeySource {
     this.#key = new Uint8Array(shape.keyLength);
   }
 
-  /**
-   * To be called before the shard is read or changed, in each turn of JavaScript: see {@link ShardGuard}. The methods
-   * that look a key up or change a slot do it.
-   */
-  hold(): void {
-    if (this.guard !== undefined) this.guard.hold();
-  }
-
   /** Key to slot, for verified OCCUPIED slots: all of them, as whoever looks settles the new ones. */
   get index(): SlotIndex {
-    this.hold();
     if (!this.#newKeys.isEmpty) this.#newKeys.settle();
     return this.#index;
   }
@@ -132,8 +115,6 @@ export class Shard implements KeySource {
 
   /** Ends what {@link addKey} and {@link keepKey} began: the bytes that it was given are no longer needed. */
   settle(): void {
-    if (this.#newKeys.isEmpty) return;
-    this.hold();
     this.#newKeys.settle();
   }
 
@@ -164,7 +145,6 @@ export class Shard implements KeySource {
    * A file that is not in memory is checked at each read; a slot that fails, or cannot be read, is quarantined.
    */
   find(hash: number, key: Uint8Array, at = 0): number {
-    this.hold();
     if (this.file.inMemory) return this.index.find(hash, key, at);
     // Settles what is new, which may come upon bad slots too.
     const { index } = this;
@@ -265,7 +245,6 @@ export class Shard implements KeySource {
 
   /** Takes a verified slot out of service until the leader sends it again. */
   distrust(slot: number, hash: number, key: Uint8Array, at: number): void {
-    this.hold();
     try {
       this.index.remove(hash, slot, key, at);
     } catch {
@@ -288,7 +267,6 @@ export class Shard implements KeySource {
 
   /** Sets a slot's meta, and what is counted of it. Who also changes its bytes does so afterwards. */
   setMeta(slot: number, meta: number): void {
-    this.hold();
     if (this.beforeChange !== undefined) this.beforeChange(slot);
     const old = this.metas.get(slot);
     if (old === 0 || meta === 0 || statusOf(old) !== statusOf(meta)) {
@@ -310,7 +288,6 @@ export class Shard implements KeySource {
 
   /** Drops the index entry of a verified OCCUPIED slot, whose bytes must still be the old ones. */
   dropKey(slot: number): void {
-    this.hold();
     const key = this.#key;
     if (!this.#readKey(slot, key)) return this.#dropUnknownKey(slot);
     const hash = hashKey(key, 0, key.length);

@@ -31,15 +31,6 @@ export interface KeySource {
   slotHasKey(slot: number, bytes: Uint8Array, at: number): boolean;
 }
 
-/** A segment's new place in the directory of an index, which has `size` places then. */
-export interface SegmentPlace {
-  segment: Segment;
-  size: number;
-  /** The first place that it takes, and the one behind the last. */
-  first: number;
-  end: number;
-}
-
 /** A segment that has filled so many homes takes the expected size. */
 const LEAST_SURE_HOMES = 256;
 /** A segment that is full grows by this factor. */
@@ -68,7 +59,6 @@ export class SlotIndex {
   #expectedHomes = 0;
   /** What {@link prefetch} read: kept, so that no compiler finds the reads useless. */
   #touched = 0;
-  #onSegment: ((place: SegmentPlace) => void) | undefined;
 
   /** An empty index over the keys of a shard. Only tests choose how large segments may become. */
   constructor(keys: KeySource, mostHomes: number = MOST_HOMES) {
@@ -118,32 +108,6 @@ export class SlotIndex {
     this.#directory = segments;
     this.#shift = Math.clz32(segments.length) + 1;
     for (const { used } of segments) this.#entries += used;
-  }
-
-  /**
-   * From now on other threads can read the entries. `onSegment` is told of all segments, and of each that takes the
-   * place of others, once it has: with them {@link putSegment} makes the same index there.
-   */
-  share(onSegment: (place: SegmentPlace) => void): void {
-    this.#onSegment = onSegment;
-    for (const segment of new Set(this.#directory)) {
-      this.#put(
-        copyOf(segment, { ...segment, end: segment.entries.length, isShared: true }),
-        ...this.#spanOf(segment),
-      );
-    }
-  }
-
-  /** Takes a segment of an index that another thread changes. */
-  putSegment({ segment, size, first, end }: SegmentPlace): void {
-    while (this.#directory.length < size) this.#doubleDirectory();
-    this.#directory.fill(segment, first, end);
-  }
-
-  /** Takes the counts of an index that another thread changes. */
-  setCounts(entries: number, duplicates: number): void {
-    this.#entries = entries;
-    this.#duplicates = duplicates;
   }
 
   /** The slot that serves a key, or would without the slot `except`; -1 where there is none. */
@@ -275,7 +239,7 @@ export class SlotIndex {
   /** Puts a copy with so many homes in a segment's place; its last place is empty again. */
   #rebuild(segment: Segment, homes: number): void {
     const copy = copyOf(segment, { end: segment.entries.length, homes, depth: segment.depth });
-    this.#put(copy, ...this.#spanOf(segment));
+    this.#directory.fill(copy, ...this.#spanOf(segment));
   }
 
   #split(segment: Segment): void {
@@ -290,13 +254,8 @@ export class SlotIndex {
       depth,
     });
     const [first, end] = this.#spanOf(segment);
-    this.#put(low, first, (first + end) / 2);
-    this.#put(high, (first + end) / 2, end);
-  }
-
-  #put(segment: Segment, first: number, end: number): void {
-    this.#directory.fill(segment, first, end);
-    this.#onSegment?.({ segment, size: this.#directory.length, first, end });
+    this.#directory.fill(low, first, (first + end) / 2);
+    this.#directory.fill(high, (first + end) / 2, end);
   }
 
   #homesFor(entries: number): number {

@@ -1,7 +1,7 @@
 const PAGE_SHIFT = 18;
 const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
 
-/** A set of slot ids: one bit each, in pages that exist only where a slot was added, and that threads can share. */
+/** A set of slot ids: one bit each, in pages that exist only where a slot was added. */
 export class SlotSet {
   readonly #pages: (Uint32Array | undefined)[] = [];
   #size = 0;
@@ -9,21 +9,6 @@ export class SlotSet {
   /** Number of slots in the set. */
   get size(): number {
     return this.#size;
-  }
-
-  /** The memory of the pages there are. */
-  get pages(): readonly (Uint32Array | undefined)[] {
-    return this.#pages;
-  }
-
-  /** Takes a page of a set that another thread changes. */
-  putPage(place: number, page: Uint32Array): void {
-    this.#pages[place] = page;
-  }
-
-  /** Takes the size of a set that another thread changes. */
-  setSize(size: number): void {
-    this.#size = size;
   }
 
   /** Whether the slot is in the set. */
@@ -34,7 +19,7 @@ export class SlotSet {
 
   /** Adds a slot. */
   add(slot: number): void {
-    const page = this.#pages[slot >>> PAGE_SHIFT] ??= newPage();
+    const page = this.#pages[slot >>> PAGE_SHIFT] ??= new Uint32Array(1 << (PAGE_SHIFT - 5));
     const word = (slot & PAGE_MASK) >>> 5;
     const bit = 1 << (slot & 31);
     if ((page[word] & bit) === 0) this.#size++;
@@ -68,8 +53,4 @@ export class SlotSet {
       }
     }
   }
-}
-
-function newPage(): Uint32Array {
-  return new Uint32Array(new SharedArrayBuffer(4 << (PAGE_SHIFT - 5)));
 }

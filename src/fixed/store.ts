@@ -118,7 +118,6 @@ export class Store {
 
   /** Whether a shard has seen a whole scan and holds no slot that cannot be trusted. */
   isComplete(shard: number): boolean {
-    this.shards[shard].hold();
     return this.#isComplete(shard) && this.shards[shard].unverified.size === 0;
   }
 
@@ -140,7 +139,6 @@ export class Store {
 
   #anyMisrouted(): boolean {
     for (const shard of this.shards) {
-      shard.hold();
       if (shard.misrouted) return true;
     }
     return false;
@@ -173,7 +171,6 @@ export class Store {
 export function countSlots(
   shard: Shard,
 ): { occupied: number; deleted: number; free: number; unverified: number } {
-  shard.hold();
   const { occupied, deleted, slotCount, unverified } = shard;
   return { occupied, deleted, free: slotCount - occupied - deleted, unverified: unverified.size };
 }

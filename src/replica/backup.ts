@@ -12,22 +12,34 @@
  */
 
 import { COMPLETENESS_FILE, encodeCompleteness } from "../directory/completeness.ts";
+import type { Directory } from "../directory/directory.ts";
 import { asError } from "../error_code.ts";
 import { ConflictError } from "../errors.ts";
-import { encodeDbMeta, FileName } from "../fixed/layout.ts";
-import type { Files } from "../runtime/runtime.ts";
+import { encodeDbMeta, FileName, shardFolder, slotSize } from "../fixed/layout.ts";
+import type { Shard } from "../fixed/shard.ts";
+import type { FileDescriptor, Files } from "../runtime/runtime.ts";
 import { writeFileAtomicAsync } from "../storage/atomic_file.ts";
+import type { TimeSlice } from "../time_slice.ts";
 import { backupError, type ClaimedFolder, claimFolder, discardFolder } from "./backup_folder.ts";
-import { type BackupPart, LocalPart, type LocalPartOptions } from "./backup_part.ts";
-import type { FollowedDirectory } from "./followed_target.ts";
+import { KeptSlots } from "./kept_slots.ts";
+import { PieceBuffer, ShardCopy } from "./shard_copy.ts";
 import type { BackupStatus } from "./status.ts";
 
+/** So much is written before it is synced: the sync at the end is then no flood that the replica's own waits for. */
+const SYNC_BYTES = 16 << 20;
+
 /** What a backup is made with. */
-export interface BackupOptions extends Omit<LocalPartOptions, "progress"> {
+export interface BackupOptions {
+  /** The runtime's files. */
+  files: Files;
+  /** Measures the steps. */
+  slice: TimeSlice;
   /** Gives it up. Must be set off, and the backup awaited, before the directory is closed. */
   signal?: AbortSignal;
   /** Is kept up to date: see {@link newBackupStatus}. */
   status: BackupStatus;
+  /** Slots that memory may hold until their turn comes. Only tests choose. */
+  mostKept?: number;
 }
 
 /** The status of a backup that begins now. */
@@ -42,25 +54,14 @@ export function newBackupStatus(): BackupStatus {
  * Rejects with ConflictError (a shard is incomplete, is being scanned or damaged), PermissionError, StorageError, or
  * the signal's reason.
  */
-export function backupDirectory(
-  directory: FollowedDirectory,
+export async function backupDirectory(
+  directory: Directory,
   parent: string,
   options: BackupOptions,
 ): Promise<void> {
-  const part = new LocalPart(directory.store.shards, { ...options, progress: options.status });
-  return backupParts(directory, [part], parent, options);
-}
-
-/** The same of a directory whose shards are copied in parts. */
-export async function backupParts(
-  directory: FollowedDirectory,
-  parts: readonly BackupPart[],
-  parent: string,
-  options: Pick<BackupOptions, "files" | "signal" | "status">,
-): Promise<void> {
   const { status } = options;
   try {
-    await new Backup(directory, parts, options).run(parent);
+    await new Backup(directory, parent, options).run();
   } catch (error) {
     status.error = asError(error).message;
     throw error;
@@ -69,66 +70,133 @@ export async function backupParts(
   }
 }
 
+/** The files of a shard's copy. */
+interface OpenCopy {
+  shard: Shard;
+  data: FileDescriptor;
+  sidecar: FileDescriptor;
+}
+
 /** One backup. */
 class Backup {
-  readonly #directory: FollowedDirectory;
-  readonly #parts: readonly BackupPart[];
-  readonly #files: Files;
-  readonly #signal: AbortSignal | undefined;
-  readonly #status: BackupStatus;
+  readonly #directory: Directory;
+  readonly #parent: string;
+  readonly #options: BackupOptions;
+  readonly #open: FileDescriptor[] = [];
+  #copies: ShardCopy[] = [];
+  #memory: KeptSlots | undefined;
+  #unsyncedBytes = 0;
 
-  constructor(
-    directory: FollowedDirectory,
-    parts: readonly BackupPart[],
-    { files, signal, status }: Pick<BackupOptions, "files" | "signal" | "status">,
-  ) {
+  constructor(directory: Directory, parent: string, options: BackupOptions) {
     this.#directory = directory;
-    this.#parts = parts;
-    this.#files = files;
-    this.#signal = signal;
-    this.#status = status;
+    this.#parent = parent;
+    this.#options = options;
   }
 
-  async run(parent: string): Promise<void> {
-    this.#signal?.throwIfAborted();
+  async run(): Promise<void> {
+    const { files, signal, status } = this.#options;
+    signal?.throwIfAborted();
     requireWhole(this.#directory);
-    const folder = claimFolder(this.#files, parent, this.#status.startedAtMs);
-    this.#status.path = folder.path;
+    const folder = claimFolder(files, this.#parent, status.startedAtMs);
+    status.path = folder.path;
     try {
-      await this.#fill(folder, parent);
+      await this.#fill(folder);
     } catch (error) {
-      // Before the folder goes: none of them writes to it any more.
-      for (const part of this.#parts) await part.abandon();
-      discardFolder(this.#files, folder);
-      throw this.#signal?.aborted ? this.#signal.reason : backupError(error, folder.path, parent);
+      for (const copy of this.#copies) copy.end();
+      await discardFolder(files, folder, this.#open);
+      throw signal?.aborted ? signal.reason : backupError(error, folder.path, this.#parent);
     }
     folder.release();
   }
 
-  async #fill({ path }: ClaimedFolder, parent: string): Promise<void> {
-    const files = this.#files;
-    const { shape, completeness } = this.#directory;
-    await this.#during(Promise.all(this.#parts.map((part) => part.prepare(path))));
-    // The moment: nothing may wait from here to the last of the parts' beginnings.
+  async #fill({ path }: ClaimedFolder): Promise<void> {
+    const { files } = this.#options;
+    const { store, shape, completeness } = this.#directory;
+    const opened = await this.#makeFiles(path);
+    const memory = this.#memory = new KeptSlots(slotSize(shape), this.#options.mostKept);
+    // The moment: nothing may wait from here to the last of the copies' beginnings.
     requireWhole(this.#directory);
     const scans = encodeCompleteness(completeness.state);
-    for (const part of this.#parts) part.begin();
+    for (const each of opened) this.#copies.push(new ShardCopy(each.shard, { files, ...each }, memory));
+    this.#options.status.slots = this.#copies.reduce((sum, copy) => sum + copy.slots, 0);
 
-    await this.#during(Promise.all(this.#parts.map((part) => part.copy())));
+    const buffer = new PieceBuffer(slotSize(shape));
+    for (const [i, copy] of this.#copies.entries()) await this.#copy(copy, buffer, opened[i]);
+    for (const { data } of opened) await this.#during(files.sync(data));
+    for (const [i, copy] of this.#copies.entries()) await this.#seal(copy, opened[i]);
+    for (const { id } of store.shards) {
+      await this.#during(files.syncDirectoryAsync(`${path}/${shardFolder(id)}`));
+    }
     await this.#during(writeFileAtomicAsync(files, `${path}/${COMPLETENESS_FILE}`, scans));
+    while (this.#open.length > 0) files.close(this.#open.pop()!);
     await this.#during(writeFileAtomicAsync(files, `${path}/${FileName.dbMeta}`, encodeDbMeta(shape)));
-    await files.syncDirectoryAsync(parent);
+    await files.syncDirectoryAsync(this.#parent);
+  }
+
+  async #makeFiles(path: string): Promise<OpenCopy[]> {
+    const { files, slice } = this.#options;
+    const opened: OpenCopy[] = [];
+    slice.begin();
+    for (const shard of this.#directory.store.shards) {
+      const folder = `${path}/${shardFolder(shard.id)}`;
+      files.makeDirectory(folder);
+      const data = this.#make(`${folder}/${FileName.data}`);
+      const sidecar = this.#make(`${folder}/${FileName.sidecar}`);
+      opened.push({ shard, data, sidecar });
+      if (slice.isOver) await this.#during(slice.yield());
+    }
+    return opened;
+  }
+
+  #make(path: string): FileDescriptor {
+    const file = this.#options.files.open(path, "create");
+    this.#open.push(file);
+    return file;
+  }
+
+  async #copy(copy: ShardCopy, buffer: PieceBuffer, { data }: OpenCopy): Promise<void> {
+    const { slice, status, files } = this.#options;
+    slice.begin();
+    while (!copy.isDone) {
+      if (this.#memory!.isFilling) this.#spill();
+      const before = copy.position;
+      const bytes = copy.step(buffer);
+      status.position += copy.position - before;
+      status.bytes += bytes;
+      this.#unsyncedBytes += bytes;
+      if (this.#unsyncedBytes >= SYNC_BYTES) await this.#sync(files.sync(data));
+      else if (slice.isOver) await this.#during(slice.yield());
+    }
+    copy.end();
+  }
+
+  /** Those of all shards: the ones whose turn is far off keep most. */
+  #spill(): void {
+    for (const copy of this.#copies) copy.spill();
+  }
+
+  async #seal(copy: ShardCopy, { data, sidecar }: OpenCopy): Promise<void> {
+    const { files, status } = this.#options;
+    status.bytes += copy.seal();
+    await this.#during(files.sync(sidecar));
+    await this.#during(files.sync(data));
+  }
+
+  async #sync(work: Promise<void>): Promise<void> {
+    this.#unsyncedBytes = 0;
+    await this.#during(work);
+    this.#options.slice.begin();
   }
 
   /** Waits for something; throws the signal's reason if the backup was given up meanwhile. */
   async #during(work: Promise<unknown>): Promise<void> {
     await work;
-    this.#signal?.throwIfAborted();
+    this.#options.signal?.throwIfAborted();
   }
 }
 
 /** Throws ConflictError unless every shard holds what the leader had at one moment, and can trust all of it. */
-function requireWhole({ store, completeness }: FollowedDirectory): void {
+function requireWhole({ store, completeness }: Directory): void {
   for (const { id, unverified } of store.shards) {
     if (store.isComplete(id) && !completeness.isMarked(id)) continue;
     const why = unverified.size > 0

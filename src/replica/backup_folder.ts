@@ -66,16 +66,16 @@ export function backupError(error: unknown, path: string, parent: string): Slotc
   return wrapStorageError(error, "back up to", path);
 }
 
-/** Closes large files that are about to be removed, and takes what they hold from them before. Never rejects. */
-export async function closeEmptied(files: Files, open: readonly FileDescriptor[]): Promise<void> {
+/** Removes a folder whose large files are still open, and closes them. What cannot be removed stays. */
+export async function discardFolder(
+  files: Files,
+  folder: ClaimedFolder,
+  open: readonly FileDescriptor[],
+): Promise<void> {
   for (const file of open) {
     await freeBlocks(files, file).catch(() => {});
     attempt(() => files.close(file));
   }
-}
-
-/** Removes a folder, whose files are closed. What cannot be removed stays. */
-export function discardFolder(files: Files, folder: ClaimedFolder): void {
   attempt(() => files.remove(folder.path));
   attempt(() => folder.release());
 }

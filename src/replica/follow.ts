@@ -3,7 +3,6 @@ import { type FollowOptions, resolveFollowOptions } from "./follow_options.ts";
 import { Follower } from "./follower.ts";
 import { detectRuntime } from "../runtime/mod.ts";
 import { requireStorage } from "../storage/open_slot_file.ts";
-import { requireThreads } from "../threads/owned_thread.ts";
 
 /**
  * Follows a leader into a directory.
@@ -13,13 +12,12 @@ import { requireThreads } from "../threads/owned_thread.ts";
  * within `connectTimeoutMs`.
  *
  * Rejects with LockedError (another process holds the directory), ForeignDirectoryError, DamagedDirectoryError,
- * ShapeError (leader and directory differ), StorageError, PermissionError (`threads`), UsageError, or the reason of `signal`.
+ * ShapeError (leader and directory differ), StorageError, UsageError, or the reason of `signal`.
  */
 export async function follow(leader: string, options: FollowOptions = {}): Promise<Follower> {
   const address = parseAddress(leader);
   const runtime = detectRuntime();
   const resolved = resolveFollowOptions(options);
   requireStorage(resolved.storage, runtime.files);
-  if (resolved.threads > 0) requireThreads();
   return await Follower.start(runtime, address, resolved);
 }

@@ -9,9 +9,6 @@ import { DEFAULT_LIMITS, type LinkLimits } from "../replication/limits.ts";
 import { DEFAULT_TIMES, type SessionTimes } from "../replication/times.ts";
 import { STORAGE_KINDS, type StorageKind } from "../storage/slot_file.ts";
 
-/** More than machines have use for; each takes memory and a shard. */
-export const MOST_THREADS = 64;
-
 /** What happens to a follower, for logs. */
 export type FollowerEvent =
   | { type: "phase"; shard: number; phase: Phase }
@@ -26,11 +23,6 @@ export interface FollowOptions {
   storage?: StorageKind;
   /** When data is made durable: every so many ms (default 50), before each Ack (`batch`), or `none`. */
   sync?: SyncPolicy;
-  /**
-   * Threads that keep the shards, each with its share of them: for a leader of several shards, whose first copy is then
-   * made side by side. Only for `resident` storage. Default 0: all is done in the thread that calls.
-   */
-  threads?: number;
   /** The protocol version; `auto` (default) asks for 2 and takes what the leader speaks. */
   protocol?: "auto" | 1 | 2;
   /** Idle ms after which a heartbeat cuts a v2 leader's 20 ms poll short (default 2); false sends none. */
@@ -83,12 +75,6 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
   requireOption(sync === "none" || sync === "batch" || sync > 0, "sync", sync, "none, batch or ms above 0");
   requireOption(nudgeMs === false || nudgeMs > 0, "nudgeMs", nudgeMs, "false or ms above 0");
   requireOption(rescanMs === false || rescanMs > 0, "rescanMs", rescanMs, "false or ms above 0");
-  const { threads = 0 } = options;
-  const isThreadCount = Number.isInteger(threads) && threads >= 0 && threads <= MOST_THREADS;
-  requireOption(isThreadCount, "threads", threads, `0 to ${MOST_THREADS}`);
-  if (threads > 0) {
-    requireOption(storage === "resident", "storage", storage, "resident, as there are threads");
-  }
   const { connectTimeoutMs = 30_000, closeTimeoutMs = 1500, maxSlots = MOST_SLOTS } = options;
   const isSlotCount = Number.isInteger(maxSlots) && maxSlots >= 1 && maxSlots <= MOST_SLOTS;
   requireOption(isSlotCount, "maxSlots", maxSlots, `1 to ${MOST_SLOTS}`);
@@ -112,7 +98,6 @@ export function resolveFollowOptions(options: FollowOptions): ResolvedFollowOpti
     dir: options.dir ?? "./replica",
     storage,
     sync,
-    threads,
     protocol,
     nudgeMs,
     rescanMs,

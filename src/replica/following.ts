@@ -3,20 +3,20 @@
  */
 
 import { formatAddress } from "../address.ts";
-import { lockForWriting } from "../directory/directory.ts";
+import { Directory, lockForWriting } from "../directory/directory.ts";
 import { ClosedError, ConnectionError, DivergedError, LeaderError, StorageError } from "../errors.ts";
 import type { Store } from "../fixed/store.ts";
 import { LastError } from "../last_error.ts";
+import type { End } from "../replication/conversation.ts";
 import type { Link } from "../replication/link.ts";
-import { type End, ProtocolChoice } from "../replication/link_shared.ts";
+import { ProtocolChoice } from "../replication/link_shared.ts";
 import { Links, type LinksListener } from "../replication/links.ts";
 import type { Address, Runtime } from "../runtime/runtime.ts";
 import type { DirectoryLock } from "../storage/dir_lock.ts";
 import { LONGEST_TIMEOUT_MS, TimeSlice } from "../time_slice.ts";
 import type { FollowerEvent, ResolvedFollowOptions } from "./follow_options.ts";
 import { Operations } from "./operations.ts";
-import type { FollowedTarget } from "./followed_target.ts";
-import { chooseTarget } from "./choose_target.ts";
+import { ReplicaTarget } from "./replica_target.ts";
 import { errorStatus, type FollowerStatus, leastPhase, type ShardStatus, shardStatus } from "./status.ts";
 import { Waiters } from "./waiters.ts";
 import { closedError, type ResyncReason, WatchHub } from "./watch.ts";
@@ -32,12 +32,11 @@ export class Following implements LinksListener {
   /** Resolves when it was closed; rejects with the error that stopped it for good. */
   readonly closed: Promise<void>;
   /** The store, once there is one. */
-  readonly target: FollowedTarget;
+  readonly target: ReplicaTarget;
   /** Who watches it. */
   readonly hub: WatchHub = new WatchHub();
   /** Measures the steps. */
-  readonly slice: TimeSlice = new TimeSlice();
-  readonly #openTarget: () => Promise<void>;
+  readonly slice: TimeSlice;
   readonly #options: ResolvedFollowOptions;
   readonly #lock: DirectoryLock;
   readonly #links: Links;
@@ -54,15 +53,16 @@ export class Following implements LinksListener {
     runtime: Runtime,
     address: Address,
     options: ResolvedFollowOptions,
-    lock: DirectoryLock,
+    held: { lock: DirectoryLock; directory: Directory | undefined; slice: TimeSlice },
   ) {
     this.#options = options;
-    this.#lock = lock;
+    this.#lock = held.lock;
+    this.slice = held.slice;
     const versions = new ProtocolChoice(options.protocol);
-    const { target, open, converse } = chooseTarget(runtime, options, {
+    this.target = new ReplicaTarget({
       files: runtime.files,
       path: options.dir,
-      directory: { storage: options.storage, pid: runtime.process.pid, slice: this.slice },
+      directory: { storage: options.storage, pid: runtime.process.pid, slice: held.slice },
       sync: options.sync,
       divergence: { mode: options.onDivergence, limit: options.divergenceLimit },
       leader: () => this.#links.leader,
@@ -79,13 +79,12 @@ export class Following implements LinksListener {
       },
       onDamaged: (shard) => this.#links.foundDamage(shard),
       onMisrouted: (shard) => this.#tell({ type: "notice", shard, message: MISROUTED }),
-    });
-    this.target = target;
-    this.#openTarget = open;
+    }, held.directory);
     this.#links = new Links({
-      converse,
+      network: runtime.network,
       address,
       leader: formatAddress(address),
+      target: this.target,
       settings: {
         times: options.times,
         backoff: options.backoff,
@@ -94,6 +93,7 @@ export class Following implements LinksListener {
         limits: options.limits,
       },
       versions,
+      slice: this.slice,
       now: () => performance.now(),
       random: Math.random,
       rescan: options.rescan,
@@ -105,6 +105,7 @@ export class Following implements LinksListener {
       slice: this.slice,
       connectTimeoutMs: options.connectTimeoutMs,
     });
+    if (held.directory !== undefined) this.hub.attach(held.directory.store);
     this.closed = this.#ended.promise;
     this.closed.catch(() => {});
   }
@@ -113,16 +114,22 @@ export class Following implements LinksListener {
   static async start(runtime: Runtime, address: Address, options: ResolvedFollowOptions): Promise<Following> {
     options.signal?.throwIfAborted();
     const lock = lockForWriting(runtime.files, options.dir, runtime.process.pid);
-    let following: Following | undefined;
+    const slice = new TimeSlice();
     try {
-      following = new Following(runtime, address, options, lock);
-      await following.#openTarget();
-      options.signal?.throwIfAborted();
+      const directory = await Directory.open(runtime.files, options.dir, {
+        storage: options.storage,
+        pid: runtime.process.pid,
+        slice,
+      });
+      const following = new Following(runtime, address, options, { lock, directory, slice });
+      if (options.signal?.aborted) {
+        await following.close();
+        throw options.signal.reason;
+      }
       following.#begin();
-      if (following.target.directory === undefined) await following.#learnShape();
+      if (directory === undefined) await following.#learnShape();
       return following;
     } catch (error) {
-      await following?.close();
       lock.release();
       throw error;
     }
@@ -183,7 +190,7 @@ export class Following implements LinksListener {
         ? Math.min(...fresh as number[])
         : null,
       startedAtMs: this.#startedAtMs,
-      longestSliceMs: Math.max(this.slice.longestMs, this.target.longestSliceMs),
+      longestSliceMs: this.slice.longestMs,
       v1Connections: this.#links.v1Connections,
       error: errorStatus(this.#stopError),
       shards,
@@ -231,8 +238,6 @@ export class Following implements LinksListener {
   }
 
   #begin(): void {
-    const { directory } = this.target;
-    if (directory !== undefined) this.hub.attach(directory.store);
     this.#links.done.then(() => {}, (error) => this.#stopFor(error));
     this.#links.start();
   }
@@ -248,6 +253,9 @@ export class Following implements LinksListener {
     signal?.addEventListener("abort", abort);
     try {
       await created;
+    } catch (error) {
+      await this.close();
+      throw error;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);

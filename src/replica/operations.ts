@@ -5,7 +5,7 @@ import { ConflictError, PermissionError, UsageError } from "../errors.ts";
 import type { Links } from "../replication/links.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { LONGEST_TIMEOUT_MS, type TimeSlice } from "../time_slice.ts";
-import type { FollowedTarget } from "./followed_target.ts";
+import type { ReplicaTarget } from "./replica_target.ts";
 import type { BackupStatus, FollowerStatus, VerifyStatus } from "./status.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Waiters } from "./waiters.ts";
@@ -22,7 +22,7 @@ export interface RescanOptions {
 export interface OperationsParts {
   runtime: Runtime;
   links: Links;
-  target: FollowedTarget;
+  target: ReplicaTarget;
   /** Measures the steps. */
   slice: TimeSlice;
   /** How long a new leader may take to answer. */
@@ -118,12 +118,12 @@ export class Operations {
   async verify(signal: AbortSignal | undefined): Promise<VerifyStatus> {
     const { links, target } = this.#parts;
     const onDamaged = (shard: number) => links.scan(shard, "damage");
-    return await this.#upkeep.verify(target, onDamaged, signal);
+    return await this.#upkeep.verify(target.directory!, onDamaged, signal);
   }
 
   /** See `Follower.backup`. */
   async backup(parent: string, signal: AbortSignal | undefined): Promise<BackupStatus> {
-    return await this.#upkeep.backup(this.#parts.target, parent, signal);
+    return await this.#upkeep.backup(this.#parts.target.directory!, parent, signal);
   }
 
   #requireUnpaused(what: string): void {

@@ -27,9 +27,6 @@ import type { Files } from "../runtime/runtime.ts";
 import type { Shape, SlotEvents } from "../slot_events.ts";
 import { wrapStorageError } from "../storage/storage_error.ts";
 import type { TimeSlice } from "../time_slice.ts";
-import { backupDirectory, type BackupOptions } from "./backup.ts";
-import type { FollowedTarget } from "./followed_target.ts";
-import { type ScrubOptions, scrubStore } from "./scrub.ts";
 import { ShardWork } from "./shard_work.ts";
 import { touchSlots } from "./touch.ts";
 
@@ -60,12 +57,8 @@ export interface ReplicaTargetOptions {
   onScanEnds?: (shard: number, diverged: number) => void;
   /** A scan of any kind ended, and every slot of the shard can be trusted. */
   onRepaired?: (shard: number) => void;
-  /** Creates the directory, of a shape. Default: {@link Directory.create}. */
-  create?: (shape: Shape) => Promise<Directory>;
   /** The first ShardInfo has created the directory. */
   onCreated?: (store: Store) => void;
-  /** A sync took so many ms; undefined of one that failed. */
-  onSync?: (shard: number, durationMs: number | undefined) => void;
   /** A read came upon a slot that went bad. */
   onDamaged?: (shard: number) => void;
   /** A key came to a shard that it does not route to: told once a shard. */
@@ -90,11 +83,8 @@ interface ShardState {
 }
 
 /** See the head of this file. */
-export class ReplicaTarget implements ReplicationTarget, FollowedTarget {
-  /** There are no other threads. */
-  readonly longestSliceMs = 0;
+export class ReplicaTarget implements ReplicationTarget {
   readonly #options: ReplicaTargetOptions;
-  /** By shard; those of other threads have no place. */
   readonly #states: ShardState[] = [];
   readonly #works = new Map<number, ShardWork>();
   #directory: Directory | undefined;
@@ -103,17 +93,10 @@ export class ReplicaTarget implements ReplicationTarget, FollowedTarget {
   /** Only so that it is used: see {@link touchSlots}. */
   #touched = 0;
 
-  /** A target over an open directory, or over one that {@link open} finds or the first ShardInfo creates. */
-  constructor(options: ReplicaTargetOptions, directory?: Directory) {
+  /** A target over an open directory, or over one that the first ShardInfo creates. */
+  constructor(options: ReplicaTargetOptions, directory: Directory | undefined) {
     this.#options = options;
-    if (directory !== undefined) this.adopt(directory);
-  }
-
-  /** Opens the directory, if there is one. Rejects as {@link Directory.open} does. */
-  async open(): Promise<void> {
-    const { files, path, directory } = this.#options;
-    const opened = await Directory.open(files, path, directory);
-    if (opened !== undefined) this.adopt(opened);
+    if (directory !== undefined) this.#adopt(directory);
   }
 
   /** The directory; undefined before the shape is known. */
@@ -331,10 +314,10 @@ export class ReplicaTarget implements ReplicationTarget, FollowedTarget {
     const deadline = performance.now() + limitMs;
     this.#isClosed = true;
     await this.#creating?.catch(() => {});
-    this.#states.forEach(({ cursor, sync }) => {
+    for (const { cursor, sync } of this.#states) {
       sync.stop();
       cursor.save();
-    });
+    }
     if (this.#directory === undefined) return [];
     const work = new Map(
       this.#directory.store.shards.map(({ id }) => [id, this.#workEnded(id, others)]),
@@ -344,16 +327,6 @@ export class ReplicaTarget implements ReplicationTarget, FollowedTarget {
     await within(deadline, completeness.settled()).catch(() => {});
     completeness.close();
     return await closing;
-  }
-
-  /** See {@link FollowedTarget}. */
-  verify(options: ScrubOptions): Promise<void> {
-    return scrubStore(this.#directory!.store, options);
-  }
-
-  /** See {@link FollowedTarget}. */
-  backUp(parent: string, options: BackupOptions): Promise<void> {
-    return backupDirectory(this.#directory!, parent, options);
   }
 
   async #workEnded(shard: number, others: Promise<void>): Promise<void> {
@@ -383,34 +356,25 @@ export class ReplicaTarget implements ReplicationTarget, FollowedTarget {
     const { files, path, directory } = this.#options;
     const shape = { shardCount, keyLength, valueLength, prefixBits };
     checkShape(shape);
-    const { create = (wanted: Shape) => Directory.create(files, path, wanted, directory) } = this.#options;
-    this.adopt(await create(shape));
+    this.#adopt(await Directory.create(files, path, shape, directory));
     this.#options.onCreated?.(this.#directory!.store);
   }
 
-  /** Takes the directory, once there is one: another thread may have created it. */
-  adopt(directory: Directory): void {
-    if (this.#directory !== undefined) return;
+  #adopt(directory: Directory): void {
     this.#directory = directory;
-    const { files, onDamaged } = this.#options;
+    const { files, sync, onDamaged } = this.#options;
     for (const shard of directory.store.shards) {
       shard.onDamaged = onDamaged;
       shard.file.onLost = (first, count) => this.#lose(shard, first, count);
-      this.#states[shard.id] = {
+      this.#states.push({
         scan: undefined,
         wholeButDamagedAtMs: undefined,
         mayUnmark: false,
         losing: Promise.resolve(),
         cursor: new CursorFile(files, directory.shardPath(shard.id, FileName.cursor), shard.id),
-        sync: this.#newSyncTimer(shard),
-      };
+        sync: new SyncTimer(shard.file, sync === "none" || sync === "batch" ? undefined : sync),
+      });
     }
-  }
-
-  #newSyncTimer({ id, file }: Shard): SyncTimer {
-    const { sync, onSync } = this.#options;
-    const intervalMs = sync === "none" || sync === "batch" ? undefined : sync;
-    return new SyncTimer(file, intervalMs, (durationMs) => onSync?.(id, durationMs));
   }
 
   /** A sync has failed: in steps, as there may be many, and none of them is served with a wrong byte meanwhile. */
@@ -445,6 +409,6 @@ export class ReplicaTarget implements ReplicationTarget, FollowedTarget {
   }
 
   #shard(id: number): Shard {
-    return this.#directory!.shard(id);
+    return this.#directory!.store.shards[id];
   }
 }

@@ -44,12 +44,12 @@ export async function scrubStore({ shards }: Store, options: ScrubOptions): Prom
   const ends = shards.map((shard) => shard.slotCount);
   status.slots = ends.reduce((sum, slots) => sum + slots, 0);
   try {
-    for (const [place, shard] of shards.entries()) {
+    for (const [id, shard] of shards.entries()) {
       const before = status.damaged;
       try {
-        await new ShardScrub(shard, options).run(ends[place]);
+        await new ShardScrub(shard, options).run(ends[id]);
       } finally {
-        if (status.damaged > before) onDamaged(shard.id);
+        if (status.damaged > before) onDamaged(id);
       }
     }
   } catch (error) {

@@ -1,12 +1,13 @@
+import type { Directory } from "../directory/directory.ts";
 import { type Remedy, SlotcaskError } from "../errors.ts";
 import { countSlots } from "../fixed/store.ts";
+import type { SyncTimer } from "../directory/sync_timer.ts";
 import { Histogram, type HistogramSnapshot } from "../histogram.ts";
 import type { LastError } from "../last_error.ts";
 import { LinkCounters } from "../replication/counters.ts";
 import type { Link } from "../replication/link.ts";
 import type { Phase } from "../replication/phase.ts";
 import type { Shape } from "../slot_events.ts";
-import type { FollowedDirectory, SyncView } from "./followed_target.ts";
 
 /** An error, as status prints it. */
 export interface ErrorStatus {
@@ -174,13 +175,13 @@ export function errorStatus(last: LastError | undefined): ErrorStatus | null {
 /** What the status of a shard is taken from. */
 export interface ShardParts {
   /** The directory; undefined before the shape is known. */
-  directory: FollowedDirectory | undefined;
+  directory: Directory | undefined;
   /** The shard's link; undefined before the leader has told that there is such a shard. */
   link: Link | undefined;
   /** The phase where there is no link. */
   unlinked: Phase;
   /** How its data gets to the disk; undefined before the shape is known. */
-  sync: SyncView | undefined;
+  sync: SyncTimer | undefined;
 }
 
 /** Counts of a shard without a link. */
@@ -190,7 +191,6 @@ const NO_DURATIONS = new Histogram();
 /** A shard's status. */
 export function shardStatus(id: number, { directory, link, unlinked, sync }: ShardParts): ShardStatus {
   const shard = directory?.store.shards[id];
-  shard?.hold();
   const { session, counters = NO_COUNTERS } = link ?? {};
   const isScanning = session?.info !== undefined && link?.phase === "catching-up";
   return {
@@ -204,7 +204,7 @@ export function shardStatus(id: number, { directory, link, unlinked, sync }: Sha
     complete: directory?.store.isComplete(id) ?? false,
     freshAtMs: link?.freshAtMs ?? null,
     wholeScanAtMs: directory?.completeness.state.shards[id].wholeScanAtMs ?? null,
-    scan: isScanning ? { position: counters.scanPosition, slots: session.info!.slotCount } : null,
+    scan: isScanning ? { position: session.scanPosition, slots: session.info!.slotCount } : null,
     applied: { ...shard?.counters.applied ?? { occupied: 0, deleted: 0, reset: 0 } },
     skipped: { ...shard?.counters.skipped ?? { same: 0, older: 0 } },
     staleCleanups: shard?.counters.staleCleanups ?? 0,

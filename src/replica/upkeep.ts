@@ -1,12 +1,12 @@
 /** What an operator has done to the copy while it is followed: a check of all slots, a backup. One of each at a time. */
 
+import type { Directory } from "../directory/directory.ts";
 import { within } from "../directory/deadline.ts";
 import { ConflictError } from "../errors.ts";
 import type { Files } from "../runtime/runtime.ts";
 import type { TimeSlice } from "../time_slice.ts";
-import { newBackupStatus } from "./backup.ts";
-import type { FollowedTarget } from "./followed_target.ts";
-import { newVerifyStatus } from "./scrub.ts";
+import { backupDirectory, newBackupStatus } from "./backup.ts";
+import { newVerifyStatus, scrubStore } from "./scrub.ts";
 import type { BackupStatus, VerifyStatus } from "./status.ts";
 
 /** See {@link Upkeep.end}. */
@@ -31,27 +31,27 @@ export class Upkeep {
 
   /** Checks all slots; `onDamaged` is called with each shard that needs a rescan. Answers the status at the end. */
   async verify(
-    target: FollowedTarget,
+    { store }: Directory,
     onDamaged: (shard: number) => void,
     signal?: AbortSignal,
   ): Promise<VerifyStatus> {
     requireEnded("verify", this.verifyStatus);
     const status = this.verifyStatus = newVerifyStatus();
     await this.#run(
-      (until) => target.verify({ slice: this.#slice, signal: until, status, onDamaged }),
+      (until) => scrubStore(store, { slice: this.#slice, signal: until, status, onDamaged }),
       signal,
     );
     return { ...status };
   }
 
   /** Copies the directory to a new folder in `parent`. Answers the status at the end. */
-  async backup(target: FollowedTarget, parent: string, signal?: AbortSignal): Promise<BackupStatus> {
+  async backup(directory: Directory, parent: string, signal?: AbortSignal): Promise<BackupStatus> {
     requireEnded("back up", this.backupStatus);
     const status = newBackupStatus();
     this.backupStatus = status;
     const files = this.#files;
     await this.#run(
-      (until) => target.backUp(parent, { files, slice: this.#slice, signal: until, status }),
+      (until) => backupDirectory(directory, parent, { files, slice: this.#slice, signal: until, status }),
       signal,
     );
     return { ...status };

@@ -131,10 +131,7 @@ export class WatchHub implements ShardObserver {
   }
 
   #observe(): void {
-    for (const shard of this.#shards) {
-      shard.hold();
-      shard.observers.add(this);
-    }
+    for (const shard of this.#shards) shard.observers.add(this);
   }
 
   #leave(watcher: Watcher): void {

@@ -9,22 +9,38 @@ import type { Connection } from "../runtime/runtime.ts";
 import { nextTurn } from "../time_slice.ts";
 import { Arrival } from "./arrival.ts";
 import { partsOf } from "./batch_parts.ts";
-import type { LinkCounters } from "./counters.ts";
+import { LinkCounters } from "./counters.ts";
 import { type Frame, Framer } from "./framer.ts";
-import type {
-  ConversationListener,
-  ConversationParts,
-  ConversationTools,
-  End,
-  LeaderShared,
-  LinkConversation,
-  LinkShared,
-} from "./link_shared.ts";
+import type { LinkShared } from "./link_shared.ts";
 import { PatientTimer } from "./patient_timer.ts";
 import { FrameType, type ShardInfo } from "./protocol.ts";
-import type { Effect } from "./effect.ts";
+import type { Effect, EndReason } from "./effect.ts";
 import { Session } from "./session.ts";
-import type { EventSource } from "./target.ts";
+import type { EventSource, ScanResult } from "./target.ts";
+
+/** How a connection ended. */
+export interface End {
+  /** Why. */
+  reason: EndReason;
+  /** What to tell people; undefined for an end that we wanted. */
+  error?: Error;
+}
+
+/** What a link hears from its conversation. */
+export interface ConversationListener {
+  /** The connection was made. */
+  onConnected(): void;
+  /** The session may have entered another phase. */
+  onProgress(session: Session): void;
+  /** ShardInfo came, and the store is ready. */
+  onGreeted(info: ShardInfo): void;
+  /** A live link is as current as a frame that came then (Unix ms). */
+  onFresh(cameAtMs: number): void;
+  /** A whole scan was judged, whose end came then (Unix ms); what it left may ask for another. */
+  onScanned(result: ScanResult, cameAtMs: number): void;
+  /** Events may have been dropped. */
+  onSuspectDrops(): void;
+}
 
 /** A timer that comes so early counts as one in time: to wait for the rest would be an awakening of its own. */
 const EARLY_MS = 0.5;
@@ -38,16 +54,13 @@ const COLD_BATCHES = 2, COLD_EVENTS = 32;
 const WORK_LIMIT_MS = 300;
 const NO_EFFECTS: readonly Effect[] = [];
 
-/** A way to make conversations in this thread. */
-export function conversationsWith(tools: ConversationTools): LinkShared["converse"] {
-  return ({ address, leader, settings, versions, now }, parts) =>
-    new Conversation({ ...tools, address, leader, settings, versions, now }, parts);
-}
-
 /** See the head of this file. */
-export class Conversation implements LinkConversation {
+export class Conversation {
+  /** The protocol's state; undefined until the connection is made. */
   session: Session | undefined;
+  /** When the connection was made; undefined before. */
   connectedAt: number | undefined;
+  /** Resolves when the connection has ended, and nothing of it is under way in the store any more. */
   readonly ended: Promise<End>;
   readonly #framer = new Framer();
   readonly #arrival = new Arrival();
@@ -55,7 +68,6 @@ export class Conversation implements LinkConversation {
   #connection: Connection | undefined;
   #resolveEnd!: (end: End) => void;
   #isOver = false;
-  #isFinished = false;
   #end: End | undefined;
   #isBusy = false;
   #isPaused = false;
@@ -68,24 +80,14 @@ export class Conversation implements LinkConversation {
   #workLimit: ReturnType<typeof setTimeout> | undefined;
   #hasDroppedEarly = false;
 
-  /** The shard. */
-  readonly shard: number;
-  /** Whether it makes one side scan, and no more. */
-  readonly isSide: boolean;
-  /** What it is made with. */
-  readonly shared: LeaderShared & ConversationTools;
-  /** What it counts. */
-  readonly counters: LinkCounters;
-  /** Who hears of it. */
-  readonly listener: ConversationListener;
-
   /** A conversation that begins with {@link start}. */
-  constructor(shared: LeaderShared & ConversationTools, parts: ConversationParts) {
-    this.shared = shared;
-    this.shard = parts.shard;
-    this.isSide = parts.isSide;
-    this.counters = parts.counters;
-    this.listener = parts.listener;
+  constructor(
+    readonly shard: number,
+    readonly isSide: boolean,
+    readonly shared: LinkShared,
+    readonly counters: LinkCounters,
+    readonly listener: ConversationListener,
+  ) {
     this.ended = new Promise((resolve) => this.#resolveEnd = resolve);
   }
 
@@ -117,16 +119,12 @@ export class Conversation implements LinkConversation {
     this.#timer.stop();
     this.#abort.abort();
     this.#end = end;
-    if (!this.#isBusy) return this.#finish();
-    this.#workLimit = setTimeout(() => this.#finish(), WORK_LIMIT_MS);
+    if (!this.#isBusy) return this.#resolveEnd(end);
+    this.#workLimit = setTimeout(() => this.#resolveEnd(end), WORK_LIMIT_MS);
   }
 
-  /** Once: work that ends behind the limit must not cut the scan of the next connection. */
-  #finish(): void {
-    if (this.#isFinished) return;
-    this.#isFinished = true;
+  #workEnded(): void {
     clearTimeout(this.#workLimit);
-    if (!this.isSide) this.shared.target.abortScan(this.shard);
     this.#resolveEnd(this.#end!);
   }
 
@@ -152,11 +150,13 @@ export class Conversation implements LinkConversation {
 
   #onData(bytes: Uint8Array): void {
     if (this.#isOver) return;
-    this.counters.addReceived(bytes.length);
+    this.counters.receivedBytes += bytes.length;
     this.#arrival.received(bytes.length, Date.now());
     try {
       this.#framer.push(bytes);
-      this.counters.noteBuffered(this.#framer.highWater);
+      if (this.#framer.highWater > this.counters.bufferedHighWater) {
+        this.counters.bufferedHighWater = this.#framer.highWater;
+      }
       if (this.#isBusy || this.session === undefined) this.#readAhead();
       else this.#run();
     } catch (error) {
@@ -216,8 +216,7 @@ export class Conversation implements LinkConversation {
 
   #drained(): void {
     this.#isBusy = false;
-    if (this.#isOver) return this.#finish();
-    this.counters.setScanPosition(this.session!.scanPosition);
+    if (this.#isOver) return this.#workEnded();
     this.listener.onProgress(this.session!);
     if (this.#closedByPeer) return this.#endByPeer();
     // Whoever was told of the progress may have ended it.
@@ -307,7 +306,6 @@ export class Conversation implements LinkConversation {
     const { target } = this.shared;
     await target.beginScan(this.shard, this.isSide ? "side" : "scan", info);
     if (this.#isOver) return NO_EFFECTS;
-    this.counters.setScanPosition(0);
     this.listener.onGreeted(info);
     return this.session!.greeted(target.slotCount(this.shard), this.shared.now());
   }
@@ -360,7 +358,6 @@ export class Conversation implements LinkConversation {
   #applied(events: number, source: EventSource, workedMs: number): readonly Effect[] {
     const now = this.shared.now();
     this.counters.addBatch(events, workedMs);
-    this.counters.setScanPosition(this.session!.scanPosition);
     if (source === "stream") this.counters.addStreamed(events, now);
     return this.session!.applied(now);
   }
@@ -399,7 +396,7 @@ export class Conversation implements LinkConversation {
 
   /** A v1 leader drops a link whose socket is full, and never streams again: better lose events and scan for them. */
   #dropReadAhead(): void {
-    while (this.#framer.next() !== undefined) this.counters.addDropped();
+    while (this.#framer.next() !== undefined) this.counters.droppedFrames++;
     if (this.session!.phase === "settling") this.#hasDroppedEarly = true;
     else this.listener.onSuspectDrops();
   }
@@ -412,7 +409,7 @@ export class Conversation implements LinkConversation {
 
   #fail(error: unknown): void {
     this.#isBusy = false;
-    if (this.#isOver) this.#finish();
+    if (this.#isOver) this.#workEnded();
     else this.end(errorEnd(error));
   }
 }

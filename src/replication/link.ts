@@ -4,12 +4,14 @@
 
 import { DivergedError, ProtocolVersionError, SlotcaskError } from "../errors.ts";
 import { Backoff } from "./backoff.ts";
+import { Conversation, type ConversationListener, type End } from "./conversation.ts";
 import { LinkCounters } from "./counters.ts";
 import { LastError } from "../last_error.ts";
-import type { ConversationListener, End, LinkConversation, LinkShared, SessionView } from "./link_shared.ts";
+import type { LinkShared } from "./link_shared.ts";
 import type { Phase } from "./phase.ts";
 import type { RescanReason } from "./rescan_reason.ts";
 import type { ShardInfo } from "./protocol.ts";
+import type { Session } from "./session.ts";
 import type { ScanResult } from "./target.ts";
 import { LONGEST_TIMEOUT_MS } from "../time_slice.ts";
 
@@ -43,6 +45,8 @@ export class Link implements ConversationListener {
   phase: Phase = "connecting";
   /** What it counted. */
   readonly counters: LinkCounters = new LinkCounters();
+  /** When the copy of this shard was last proven current (Unix ms); undefined before the first whole scan. */
+  freshAtMs: number | undefined;
   /** How long the last whole scan took, in ms. */
   lastScanMs = 0;
   /** Why the last connection ended, until the next whole scan. */
@@ -60,7 +64,7 @@ export class Link implements ConversationListener {
   readonly #shared: LinkShared;
   readonly #listener: LinkListener;
   readonly #backoff: Backoff;
-  #conversation: LinkConversation | undefined;
+  #conversation: Conversation | undefined;
   #leaveGate = () => {};
   #wake: (() => void) | undefined;
   #isStopped = false;
@@ -80,13 +84,8 @@ export class Link implements ConversationListener {
   }
 
   /** The session of the open connection. */
-  get session(): SessionView | undefined {
+  get session(): Session | undefined {
     return this.#conversation?.session;
-  }
-
-  /** See {@link LinkCounters.freshAtMs}. */
-  get freshAtMs(): number | undefined {
-    return this.counters.freshAtMs;
   }
 
   /** Whether the open connection is streamed to, as far as is known: a rescan over a new one would end that. */
@@ -184,7 +183,7 @@ export class Link implements ConversationListener {
   }
 
   /** See {@link ConversationListener}. */
-  onProgress({ phase, hasStreamed }: SessionView): void {
+  onProgress({ phase, hasStreamed }: Session): void {
     if (phase === "ended") return;
     if (phase === "catch-up-only" && this.#rescanTimer === undefined) this.#restUntilRescan();
     if (phase === "live" && hasStreamed) this.#isStreamed();
@@ -211,7 +210,7 @@ export class Link implements ConversationListener {
 
   /** See {@link ConversationListener}. */
   onFresh(cameAtMs: number): void {
-    this.counters.setFresh(cameAtMs);
+    this.freshAtMs = cameAtMs;
   }
 
   /** See {@link ConversationListener}. */
@@ -219,10 +218,7 @@ export class Link implements ConversationListener {
     this.#leaveGate();
     // A scan proves nothing of what was written behind it, unless a stream goes on from there.
     const isStreamed = this.#shared.versions.current === 2 || this.session!.hasStreamed;
-    // A thread that holds the conversation may be further by now.
-    this.counters.setFresh(
-      isStreamed ? Math.max(cameAtMs, this.freshAtMs ?? 0) : this.#scanStartedAtMs,
-    );
+    this.freshAtMs = isStreamed ? cameAtMs : this.#scanStartedAtMs;
     this.lastScanMs = this.#shared.now() - this.#scanStartedAt;
     this.lastError.clear();
     this.rescanReason = undefined;
@@ -260,8 +256,7 @@ export class Link implements ConversationListener {
   async #runConversation(): Promise<End> {
     this.#listener.onConnecting(this);
     this.counters.connections++;
-    const { shard, isSide, counters } = this;
-    const conversation = this.#shared.converse(this.#shared, { shard, isSide, counters, listener: this });
+    const conversation = new Conversation(this.shard, this.isSide, this.#shared, this.counters, this);
     this.#conversation = conversation;
     conversation.start();
     const end = await conversation.ended;
@@ -272,6 +267,7 @@ export class Link implements ConversationListener {
     if (end.reason !== "already-streaming" && conversation.session?.info !== undefined) this.#endedAt = now;
     clearTimeout(this.#rescanTimer);
     this.#rescanTimer = undefined;
+    if (!this.isSide) this.#shared.target.abortScan(this.shard);
     return end;
   }
 
@@ -332,7 +328,7 @@ export class Link implements ConversationListener {
   /** Only scans keep the copy fresh now: it is as fresh as the begin of the last, and the next one is due. */
   #restUntilRescan(): void {
     this.isCatchUpOnly = true;
-    this.counters.setFresh(this.#scanStartedAtMs);
+    this.freshAtMs = this.#scanStartedAtMs;
     const dueMs = this.#shared.catchUpOnlyRescanMs();
     if (dueMs === Infinity) return;
     const wait = this.#scanStartedAt + dueMs - this.#shared.now();

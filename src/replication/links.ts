@@ -5,8 +5,9 @@
  */
 
 import { ConnectionError, type DivergedError } from "../errors.ts";
+import type { End } from "./conversation.ts";
 import { Link, type LinkListener } from "./link.ts";
-import { type End, type LinkShared, ProtocolChoice } from "./link_shared.ts";
+import { type LinkShared, ProtocolChoice } from "./link_shared.ts";
 import type { Phase } from "./phase.ts";
 import { RESCAN_TEXTS, type RescanReason } from "./rescan_reason.ts";
 import { Retarget, type RetargetOptions } from "./retarget.ts";

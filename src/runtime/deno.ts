@@ -16,10 +16,7 @@ interface DenoFile {
 }
 
 /** What a permission may be about. */
-type DenoPermission = { name: "env"; variable: string } | { name: "net"; host: string } | {
-  name: "read";
-  path: string;
-};
+type DenoPermission = { name: "env"; variable: string } | { name: "net"; host: string };
 
 /** The part of the global `Deno` that is used here. */
 export interface DenoNamespace extends Partial<DenoFfi>, Partial<DenoServe> {

@@ -37,16 +37,6 @@ export class ResidentFile extends FileBase implements SlotFile {
     this.view = this.#views[0] ?? new DataView(this.window.buffer);
   }
 
-  /** The memory of all windows, which other threads can read: each holds 2^{@link windowShift} records. */
-  get windows(): readonly Uint8Array[] {
-    return this.#windows;
-  }
-
-  /** log2 of the records of a window. */
-  get windowShift(): number {
-    return this.#shift;
-  }
-
   get gathers(): boolean {
     return this.#staged.gathers(this.recordBytes);
   }

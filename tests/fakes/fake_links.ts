@@ -1,9 +1,9 @@
 /** Links over a fake network and a fake store, and what they told. */
 
-import { conversationsWith } from "../../src/replication/conversation.ts";
+import type { End } from "../../src/replication/conversation.ts";
 import { DEFAULT_BACKOFF } from "../../src/replication/backoff.ts";
 import type { Link } from "../../src/replication/link.ts";
-import { type End, type LinkSettings, ProtocolChoice } from "../../src/replication/link_shared.ts";
+import { type LinkSettings, ProtocolChoice } from "../../src/replication/link_shared.ts";
 import { DEFAULT_LIMITS, type LinkLimits } from "../../src/replication/limits.ts";
 import { DEFAULT_RESCAN, Links, type RescanSettings } from "../../src/replication/links.ts";
 import { decodeSyncRequest, encodeCaughtUp } from "../../src/replication/protocol.ts";
@@ -43,9 +43,10 @@ export class FakeLinks implements AsyncDisposable {
 
   constructor(options: FakeOptions = {}) {
     this.links = new Links({
-      converse: conversationsWith({ network: this.network, target: this.target, slice: new TimeSlice() }),
+      network: this.network,
       address: { host: "127.0.0.1", port: 9 },
       leader: "127.0.0.1:9",
+      target: this.target,
       settings: {
         times: { ...SHORT_TIMES, ...options.times },
         backoff: { ...DEFAULT_BACKOFF, baseMs: 10, limitMs: 20 },
@@ -55,6 +56,7 @@ export class FakeLinks implements AsyncDisposable {
         ...options.settings,
       },
       versions: new ProtocolChoice(options.protocol ?? "auto"),
+      slice: new TimeSlice(),
       now: () => performance.now(),
       random: () => 1,
       rescan: { ...DEFAULT_RESCAN, ...options.rescan },

@@ -70,7 +70,7 @@ export const LAYERS: readonly Layer[] = [
   // Sans-I/O: codec, framer, session and what they decide with.
   { name: "protocol", files: /^src\/replication\//, imports: ["shared"] },
   // Joins a store with its links; what mod.ts exports.
-  { name: "wiring", files: /^src\/((replica|threads)\/)?\w+\.ts$/, imports: BELOW_WIRING },
+  { name: "wiring", files: /^src\/(replica\/)?\w+\.ts$/, imports: BELOW_WIRING },
   { name: "module", files: /^mod\.ts$/, imports: [...BELOW_WIRING, "wiring", "dynamic:cli"] },
   { name: "admin", files: /^admin\//, imports: [...BELOW_WIRING, "wiring", "module"], packages: true },
   {

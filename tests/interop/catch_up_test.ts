@@ -16,8 +16,6 @@ interface Case {
   writes: number;
   keyspace: number;
   storage: StorageKind;
-  /** Default: none. */
-  threads?: number;
 }
 
 const CASES: Case[] = [
@@ -34,16 +32,7 @@ const CASES: Case[] = [
   { shape: "8x16", shards: 2, prefixBits: 0, fill: 3000, writes: 2000, keyspace: 4000, storage: "mapped" },
   { shape: "8x65000", shards: 2, prefixBits: 0, fill: 40, writes: 60, keyspace: 60, storage: "mapped" },
   { shape: "1x0", shards: 2, prefixBits: 0, fill: 200, writes: 500, keyspace: 256, storage: "resident" },
-  {
-    shape: "3x5",
-    shards: 2,
-    prefixBits: 13,
-    fill: 2000,
-    writes: 1000,
-    keyspace: 3000,
-    storage: "resident",
-    threads: 3,
-  },
+  { shape: "3x5", shards: 2, prefixBits: 13, fill: 2000, writes: 1000, keyspace: 3000, storage: "resident" },
   { shape: "3x5", shards: 7, prefixBits: 8, fill: 2000, writes: 1000, keyspace: 3000, storage: "positional" },
   {
     shape: "16x100",
@@ -53,7 +42,6 @@ const CASES: Case[] = [
     writes: 1000,
     keyspace: 2000,
     storage: "resident",
-    threads: 1,
   },
   { shape: "8x65000", shards: 1, prefixBits: 0, fill: 40, writes: 60, keyspace: 60, storage: "resident" },
   { shape: "8x65512", shards: 2, prefixBits: 0, fill: 20, writes: 40, keyspace: 40, storage: "positional" },
@@ -62,13 +50,12 @@ const CASES: Case[] = [
 
 for (const version of VERSIONS) {
   describe.skipIf(!canRun)(`catch-up and live writes, armdb of protocol ${version}`, () => {
-    for (const { shape, shards, prefixBits, fill, writes, keyspace, storage, threads } of CASES) {
-      const kept = threads === undefined ? storage : `${storage} in ${threads} threads`;
-      const name = `${shape}, ${shards} shards, ${prefixBits} prefix bits, ${kept}`;
+    for (const { shape, shards, prefixBits, fill, writes, keyspace, storage } of CASES) {
+      const name = `${shape}, ${shards} shards, ${prefixBits} prefix bits, ${storage}`;
       test(name, async () => {
         await using stage = new Stage();
         const leader = await stage.leader(version, { shape, shards, prefixBits, fill });
-        const follower = await stage.follow(leader.address, { storage, threads });
+        const follower = await stage.follow(leader.address, { storage });
         await follower.caughtUp();
         expect(follower.size).toBe(fill);
         expect(follower.status().complete).toBe(true);

@@ -1,20 +1,14 @@
 import { describe, expect, test } from "bun:test";
 
 import { StorageError } from "../../src/errors.ts";
-import { Conversation } from "../../src/replication/conversation.ts";
+import { Conversation, type ConversationListener, type End } from "../../src/replication/conversation.ts";
 import { DEFAULT_BACKOFF } from "../../src/replication/backoff.ts";
 import { LinkCounters } from "../../src/replication/counters.ts";
-import {
-  type ConversationListener,
-  type ConversationTools,
-  type End,
-  type LeaderShared,
-  type LinkSettings,
-  ProtocolChoice,
-  type SessionView,
-} from "../../src/replication/link_shared.ts";
+import { type LinkSettings, type LinkShared, ProtocolChoice } from "../../src/replication/link_shared.ts";
 import { DEFAULT_LIMITS } from "../../src/replication/limits.ts";
 import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
+import { ScanGate } from "../../src/replication/scan_gate.ts";
+import type { Session } from "../../src/replication/session.ts";
 import { TimeSlice } from "../../src/time_slice.ts";
 import { type FakeConnection, FakeNetwork } from "../fakes/fake_network.ts";
 import { SHORT_TIMES } from "../fakes/fake_links.ts";
@@ -33,7 +27,7 @@ class Stage {
   readonly heard: string[] = [];
   readonly talk: Conversation;
   end: End | undefined;
-  onProgress: (session: SessionView) => void = () => {};
+  onProgress: (session: Session) => void = () => {};
 
   constructor(settings: Partial<LinkSettings> = {}, options: { version?: 1 | 2; isSide?: boolean } = {}) {
     const listener: ConversationListener = {
@@ -47,15 +41,17 @@ class Stage {
       onScanned: () => void this.heard.push("scanned"),
       onSuspectDrops: () => void this.heard.push("suspect drops"),
     };
-    const parts = { shard: 0, isSide: options.isSide ?? false, counters: this.counters, listener };
-    this.talk = new Conversation(this.#shared(settings, options), parts);
+    this.talk = new Conversation(
+      0,
+      options.isSide ?? false,
+      this.#shared(settings, options),
+      this.counters,
+      listener,
+    );
     this.talk.ended.then((end) => this.end = end);
   }
 
-  #shared(
-    settings: Partial<LinkSettings>,
-    { version = 2 }: { version?: 1 | 2 },
-  ): LeaderShared & ConversationTools {
+  #shared(settings: Partial<LinkSettings>, { version = 2 }: { version?: 1 | 2 }): LinkShared {
     return {
       network: this.network,
       address: { host: "127.0.0.1", port: 9 },
@@ -70,8 +66,11 @@ class Stage {
         ...settings,
       },
       versions: new ProtocolChoice(version),
+      gate: new ScanGate(() => Infinity),
       slice: new TimeSlice(),
       now: () => performance.now(),
+      random: Math.random,
+      catchUpOnlyRescanMs: () => Infinity,
     };
   }
 
@@ -148,7 +147,7 @@ describe("the first batches of a process, which is not compiled yet", () => {
     connection.receive(infoFrame());
     connection.receive(batch(puts(40, { first: 0 })));
     expect((await stage.talk.ended).error).toMatchObject({ message: "no" });
-    expect(stage.target.calls.slice(-3)).toEqual([part(0, 32), "flush 0", "abortScan 0"]);
+    expect(stage.target.calls.slice(-2)).toEqual([part(0, 32), "flush 0"]);
   });
 });
 
@@ -173,7 +172,6 @@ describe("a conversation", () => {
       "endScan 0 scan",
       "apply 0 stream [3] = [2]",
       "flush 0",
-      "abortScan 0",
     ]);
     expect(connection.sent).toEqual(["SyncRequest", "Ack", "Ack"]);
     expect(stage.counters).toMatchObject({ batches: 2, events: 3 });
@@ -229,7 +227,6 @@ describe("a conversation", () => {
       "apply 0 scan [2] = [1]",
       "endScan 0 scan",
       "apply 0 stream [1] = [2]",
-      "abortScan 0",
     ]);
   });
 
@@ -317,7 +314,7 @@ describe("the end of a conversation", () => {
     await until(() => stage.heard.includes("settling"), 1000);
     connection.close();
     expect((await stage.talk.ended).reason).toBe("partial-scan");
-    expect(stage.target.calls).toEqual(["beginScan 0 scan", "abortScan 0"]);
+    expect(stage.target.calls).toEqual(["beginScan 0 scan"]);
   });
 
   test("a close before ShardInfo, and at once", async () => {
@@ -368,7 +365,7 @@ describe("the end of a conversation", () => {
       release();
       expect(await stage.talk.ended).toEqual({ reason: "rescan" });
       expect(stage.heard.slice(heard)).toEqual([]);
-      expect(stage.target.calls.slice(calls)).toEqual(["abortScan 0"]);
+      expect(stage.target.calls.slice(calls)).toEqual([]);
       expect(connection.sent).toEqual(sent);
     }
   });
@@ -416,11 +413,7 @@ describe("what the store refuses", () => {
     stage.target.failures.set("apply", new Error("diverged"));
     connection.receive(infoFrame(), batch([put(1)]));
     await stage.talk.ended;
-    expect(stage.target.calls.slice(-3)).toEqual([
-      "apply 0 scan [1] = [1]",
-      "flush 0",
-      "abortScan 0",
-    ]);
+    expect(stage.target.calls.slice(-2)).toEqual(["apply 0 scan [1] = [1]", "flush 0"]);
   });
 });
 

@@ -76,16 +76,6 @@ describe.skipIf(deno === undefined)("the published permissions are enough for", 
         permissions: (words) => [...words, "--allow-ffi"],
       },
     ],
-    [
-      "threads, with --allow-read of Slotcask's own modules",
-      {
-        flags: ["--admin", "ADMIN", "--allow-actions", "--threads", "2"],
-        permissions: (words) =>
-          words.map((word) =>
-            word.startsWith("--allow-read=") ? `${word},${ROOT.replace(/\/$/, "")}/src` : word
-          ),
-      },
-    ],
   ] as [string, Run][])("%s", async (_name, run) => {
     await withFollower(run, async (program, admin) => {
       await program.says("caught up: 100 keys");
@@ -116,17 +106,6 @@ describe.skipIf(deno === undefined)("the published permissions are enough for", 
 });
 
 describe.skipIf(deno === undefined)("without its permission", () => {
-  test("a follower with threads names the flag", async () => {
-    await withFollower({ flags: ["--threads", "2", "--until-caught-up"] }, async (program) => {
-      const { code, err } = await program.ended;
-      expect([code, err]).toEqual([
-        3,
-        expect.stringContaining(`Deno was not given --allow-read=${ROOT.replace(/\/$/, "")}/src/`),
-      ]);
-      expect(err.trim().split("\n").length).toBe(1);
-    });
-  }, LIMIT_MS);
-
   test("a mapped follower names the flag", async () => {
     await withFollower({ flags: ["--storage", "mapped", "--until-caught-up"] }, async (program) => {
       const { code, err } = await program.ended;
