@@ -4,11 +4,10 @@
 
 import { asError } from "../error_code.ts";
 import { ConnectionError, SlotcaskError } from "../errors.ts";
-import { keepBytes, type SlotEvents } from "../slot_events.ts";
 import type { Connection } from "../runtime/runtime.ts";
 import { nextTurn } from "../time_slice.ts";
 import { Arrival } from "./arrival.ts";
-import { partsOf } from "./batch_parts.ts";
+import { BatchApplier } from "./batch_applier.ts";
 import { LinkCounters } from "./counters.ts";
 import { type Frame, Framer } from "./framer.ts";
 import type { LinkShared } from "./link_shared.ts";
@@ -16,7 +15,7 @@ import { PatientTimer } from "./patient_timer.ts";
 import { FrameType, type ShardInfo } from "./protocol.ts";
 import type { Effect, EndReason } from "./effect.ts";
 import { Session } from "./session.ts";
-import type { EventSource, ScanResult } from "./target.ts";
+import type { ScanResult } from "./target.ts";
 
 /** How a connection ended. */
 export interface End {
@@ -47,9 +46,6 @@ const EARLY_MS = 0.5;
 /** slot_id and meta. */
 const EVENT_HEAD_BYTES = 8;
 
-/** A link's first batches may be the process's, not compiled yet: an event takes 10 to 20 us, a whole batch 5 ms. */
-const COLD_BATCHES = 2, COLD_EVENTS = 32;
-
 /** A disk that hangs must not keep a link from ending: then `ended` does not wait for it any longer. */
 const WORK_LIMIT_MS = 300;
 const NO_EFFECTS: readonly Effect[] = [];
@@ -65,6 +61,7 @@ export class Conversation {
   readonly #framer = new Framer();
   readonly #arrival = new Arrival();
   readonly #abort = new AbortController();
+  readonly #batches: BatchApplier;
   #connection: Connection | undefined;
   #resolveEnd!: (end: End) => void;
   #isOver = false;
@@ -89,6 +86,13 @@ export class Conversation {
     readonly listener: ConversationListener,
   ) {
     this.ended = new Promise((resolve) => this.#resolveEnd = resolve);
+    this.#batches = new BatchApplier(shard, {
+      target: shared.target,
+      slice: shared.slice,
+      counters,
+      now: () => shared.now(),
+      isOver: () => this.#isOver,
+    });
   }
 
   /** Connects and sends the SyncRequest. Failures arrive through `ended`. */
@@ -281,8 +285,10 @@ export class Conversation {
         return;
       case "greet":
         return this.#greet(effect.info);
-      case "apply":
-        return this.#apply(effect);
+      case "apply": {
+        const work = this.#batches.apply(effect);
+        return work === undefined ? this.session!.applied(this.shared.now()) : this.#appliedAfter(work);
+      }
       case "flush":
         target.flush(this.shard);
         return;
@@ -310,56 +316,9 @@ export class Conversation {
     return this.session!.greeted(target.slotCount(this.shard), this.shared.now());
   }
 
-  #apply(effect: Effect & { type: "apply" }): readonly Effect[] | Promise<readonly Effect[]> {
-    const { target } = this.shared;
-    if (effect.highestSlot < target.slotCount(this.shard)) return this.#applyNow(effect);
-    const { events, highestSlot } = effect;
-    keepBytes(events);
-    const room = target.grow(this.shard, highestSlot + 1);
-    return room.then(() => this.#isOver ? NO_EFFECTS : this.#applyNow(effect));
-  }
-
-  #applyNow(effect: Effect & { type: "apply" }): readonly Effect[] | Promise<readonly Effect[]> {
-    const { events, source } = effect;
-    if (this.counters.batches < COLD_BATCHES && events.count > COLD_EVENTS) return this.#applyCold(effect);
-    return this.#applied(events.count, source, this.#applyEvents(events, source));
-  }
-
-  /** Applies them in parts, each of which is a step. */
-  async #applyCold({ events, source }: Effect & { type: "apply" }): Promise<readonly Effect[]> {
-    const { target, slice } = this.shared;
-    const { count } = events;
-    let workedMs = 0;
-    for (const part of partsOf(events, COLD_EVENTS)) {
-      slice.end();
-      await slice.yield();
-      if (this.#isOver) return NO_EFFECTS;
-      workedMs += this.#applyEvents(part, source);
-      target.flush(this.shard);
-    }
-    slice.end();
-    return this.#applied(count, source, workedMs);
-  }
-
-  /** Answers how long it took, in ms. */
-  #applyEvents(events: SlotEvents, source: EventSource): number {
-    const { target } = this.shared;
-    const startedAt = this.shared.now();
-    try {
-      target.apply(this.shard, events, source);
-    } catch (error) {
-      // What was applied before the error stays applied, so the file must have it too.
-      target.flush(this.shard);
-      throw error;
-    }
-    return this.shared.now() - startedAt;
-  }
-
-  #applied(events: number, source: EventSource, workedMs: number): readonly Effect[] {
-    const now = this.shared.now();
-    this.counters.addBatch(events, workedMs);
-    if (source === "stream") this.counters.addStreamed(events, now);
-    return this.session!.applied(now);
+  async #appliedAfter(work: Promise<void>): Promise<readonly Effect[]> {
+    await work;
+    return this.#isOver ? NO_EFFECTS : this.session!.applied(this.shared.now());
   }
 
   async #judge(): Promise<readonly Effect[]> {

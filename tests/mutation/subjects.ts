@@ -10,6 +10,7 @@ export interface Subject {
 
 const SHARD_TESTS = [
   "fixed/apply_test.ts",
+  "fixed/apply_batch_test.ts",
   "fixed/shard_test.ts",
   "fixed/shard_edges_test.ts",
   "fixed/scan_edges_test.ts",
@@ -56,6 +57,7 @@ export const SUBJECTS: readonly Subject[] = [
       "replication/session_test.ts",
       "replication/session_times_test.ts",
       "replication/conversation_test.ts",
+      "replication/conversation_end_test.ts",
       "replication/link_test.ts",
     ],
   },
@@ -86,6 +88,7 @@ export const SUBJECTS: readonly Subject[] = [
       "fixed/index_builder_test.ts",
       "fixed/shard_test.ts",
       "fixed/apply_test.ts",
+      "fixed/apply_batch_test.ts",
       "fixed/recover_test.ts",
       "fixed/slot_index_test.ts",
       "fixed/replica_model_test.ts",
