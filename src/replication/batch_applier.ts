@@ -2,23 +2,21 @@ import { keepBytes, type SlotEvents } from "../slot_events.ts";
 import type { TimeSlice } from "../time_slice.ts";
 import { partsOf } from "./batch_parts.ts";
 import type { LinkCounters } from "./counters.ts";
+import type { Effect } from "./effect.ts";
 import type { EventSource, ReplicationTarget } from "./target.ts";
 
 /** A link's first batches may be the process's, not compiled yet: an event takes 10 to 20 us, a whole batch 5 ms. */
 const COLD_BATCHES = 2, COLD_EVENTS = 32;
 
 /** A batch that is to be applied. */
-export interface Batch {
-  events: SlotEvents;
-  highestSlot: number;
-  source: EventSource;
-}
+type Batch = Extract<Effect, { type: "apply" }>;
 
 /** What batches are applied with. */
 export interface BatchApplierOptions {
   readonly target: ReplicationTarget;
   /** Measures the steps. */
   readonly slice: TimeSlice;
+  /** What the link has counted: the first batches are known by it. */
   readonly counters: LinkCounters;
   /** A monotonic clock, in ms. */
   now(): number;

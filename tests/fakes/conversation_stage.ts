@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS } from "../../src/replication/limits.ts";
 import { encodeCaughtUp } from "../../src/replication/protocol.ts";
 import { ScanGate } from "../../src/replication/scan_gate.ts";
 import type { Session } from "../../src/replication/session.ts";
-import { TimeSlice } from "../../src/time_slice.ts";
+import { nextTurn, TimeSlice } from "../../src/time_slice.ts";
 import { until } from "../harness/until.ts";
 import { SHORT_TIMES } from "./fake_links.ts";
 import { type FakeConnection, FakeNetwork } from "./fake_network.ts";
@@ -35,7 +35,6 @@ export class ConversationStage {
   constructor(settings: Partial<LinkSettings> = {}, options: { version?: 1 | 2; isSide?: boolean } = {}) {
     const listener: ConversationListener = {
       onConnected: () => {},
-      /** Is told of each progress, while it happens. */
       onProgress: (session) => {
         this.heard.push(session.phase);
         this.onProgress(session);
@@ -100,5 +99,5 @@ export class ConversationStage {
 
 /** Lets all that is due in this and the next turns of the event loop happen. */
 export async function turns(count = 3): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < count; i++) await nextTurn();
 }

@@ -2,15 +2,20 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
+let collector: (() => void) | undefined;
+
 /** Collects all that nobody can reach. Finalizers run in later turns of the event loop. */
-export const collectGarbage: () => void = chooseCollector();
+export function collectGarbage(): void {
+  collector ??= chooseCollector();
+  collector();
+}
 
 function chooseCollector(): () => void {
   const { Bun: bun } = globalThis as { Bun?: { gc(isSynchronous: boolean): void } };
   if (bun !== undefined) return () => bun.gc(true);
   // V8 gives the function to contexts that are made while the flag is set.
   setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
+  const collect = runInNewContext("gc");
   setFlagsFromString("--no-expose-gc");
-  return () => collect();
+  return collect;
 }

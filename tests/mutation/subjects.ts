@@ -58,6 +58,7 @@ export const SUBJECTS: readonly Subject[] = [
       "replication/session_times_test.ts",
       "replication/conversation_test.ts",
       "replication/conversation_end_test.ts",
+      "replication/batch_applier_test.ts",
       "replication/link_test.ts",
     ],
   },

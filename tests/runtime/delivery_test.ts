@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Delivery } from "../../src/runtime/delivery.ts";
+import { nextTurn } from "../../src/time_slice.ts";
 
 /** A delivery whose events, and whose orders to the socket, are written down. */
 function recorded(onData: (bytes: Uint8Array, delivery: Delivery) => void = () => {}) {
@@ -13,10 +14,6 @@ function recorded(onData: (bytes: Uint8Array, delivery: Delivery) => void = () =
     onClose: (error) => events.push(`close ${error?.message ?? ""}`.trim()),
   }, (stop) => events.push(stop ? "stop" : "go"));
   return { delivery, events };
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** One that the event loop has gone past, so that it delivers at once. */

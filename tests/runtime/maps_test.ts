@@ -5,7 +5,7 @@ import { detectRuntime } from "../../src/runtime/mod.ts";
 import { denoProgram, run, script } from "./child.ts";
 import "../harness/load_maps.ts";
 
-const { files, name } = detectRuntime();
+const { files } = detectRuntime();
 const LIMIT_MS = 30_000;
 
 /** A file system of 2 MiB, or why there is none. */
@@ -21,17 +21,16 @@ afterAll(() => {
   files.remove(small.path);
 });
 
-/** Runs the child with its arguments, and Deno with these flags. */
-function child(args: string[], flags: string[]) {
-  const [program, ...rest] = script(process.execPath, "map_files", args);
-  return run(name === "deno" ? [program, rest[0], ...flags, ...rest.slice(1)] : [program, ...rest]);
+/** Runs the child with its arguments. */
+function child(args: string[]) {
+  return run(script(process.execPath, "map_files", args));
 }
 
 describe("mapped files in a process of their own", () => {
   test.skipIf(small.problem !== undefined)(
     `a full disk is ENOSPC and not the end${small.problem ?? ""}`,
     async () => {
-      const { code, signal, out, err } = await child(["full", `${small.path}/file`], []);
+      const { code, signal, out, err } = await child(["full", `${small.path}/file`]);
       expect([code, signal, err]).toEqual([0, null, ""]);
       const [growth, held, holes, end] = out.split("\n");
       expect(growth).toMatch(/^growth ENOSPC fallocate of 32000 bytes at \d+ failed: ENOSPC$/);
@@ -43,9 +42,7 @@ describe("mapped files in a process of their own", () => {
 
   test("a mapping lives as long as a view of it, and no longer, whatever is closed and removed", async () => {
     const directory = files.makeTemporaryDirectory("slotcask-views-");
-    const { code, signal, out, err } = await child(["views", `${directory}/file`], [
-      "--v8-flags=--expose-gc",
-    ]);
+    const { code, signal, out, err } = await child(["views", `${directory}/file`]);
     files.remove(directory);
     expect([code, signal, err]).toEqual([0, null, ""]);
     expect(out).toBe("mapped true\ncollected true\nview 9,9,9 true\n");

@@ -12,6 +12,7 @@ import { openStore } from "../../../src/open_store.ts";
 import { detectRuntime } from "../../../src/runtime/mod.ts";
 import { MappedFile } from "../../../src/storage/mapped.ts";
 import { nextTurn } from "../../../src/time_slice.ts";
+import { collectGarbage } from "../../harness/collect_garbage.ts";
 
 const { files } = detectRuntime();
 const [what, path] = process.argv.slice(2);
@@ -86,10 +87,8 @@ function countMappings(): number {
 }
 
 async function collectUntil(isDone: () => boolean): Promise<boolean> {
-  const { gc, Bun } = globalThis as unknown as { gc?(): void; Bun?: { gc(force: boolean): void } };
   for (let i = 0; i < 200; i++) {
-    if (gc !== undefined) gc();
-    else Bun!.gc(true);
+    collectGarbage();
     await nextTurn();
     if (isDone()) return true;
   }
