@@ -9,10 +9,7 @@ import { canRun, LIMIT_MS, Stage } from "./stage.ts";
 const SCRIPT = fileURLToPath(new URL("./children/longest_slice.ts", import.meta.url));
 const KEYS = 1_000_000;
 const MOST_MS = 2;
-/**
- * The first scans of a process compile what they call; and on a machine with other work a step may wait for the
- * processor.
- */
+/** The first scans of a process compile what they call, and any of them may meet a garbage collection. */
 const MOST_TRIES = 20;
 
 describe.if(canRun)("a million slots of a real leader", () => {
