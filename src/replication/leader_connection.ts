@@ -71,6 +71,8 @@ export class LeaderConnection implements ConnectionHandlers {
   #slotCount = 0;
   #phase: "greeting" | "scanning" | "streaming" | "over" = "greeting";
   #heartbeats = 0;
+  /** Acks that came before their batch was sent. */
+  #acksAhead = 0;
   #onAck: (() => void) | undefined;
   #isStalled = false;
   #isFlushing = false;
@@ -154,7 +156,8 @@ export class LeaderConnection implements ConnectionHandlers {
     } else if (type === FrameType.Ack) {
       decodeAck(payload);
       this.#heartbeats = 0;
-      this.#onAck?.();
+      if (this.#onAck) this.#onAck();
+      else this.#acksAhead++;
     } else if (type === FrameType.Heartbeat) {
       if (this.#phase === "scanning" && ++this.#heartbeats > this.#limits.heartbeatsPerAck) {
         throw new ProtocolError(`it sent ${this.#heartbeats} Heartbeats instead of an Ack`);
@@ -197,6 +200,7 @@ export class LeaderConnection implements ConnectionHandlers {
   async #scan(): Promise<void> {
     let scanned = 0;
     clearTimeout(this.#timer);
+    this.#slice.begin();
     while (this.#position < this.#slotCount && !this.#isOver) {
       await this.#fillBatch();
       scanned += this.#encoder.count;
@@ -213,7 +217,6 @@ export class LeaderConnection implements ConnectionHandlers {
   async #fillBatch(): Promise<void> {
     const encoder = this.#encoder;
     encoder.reset(this.#shard);
-    this.#slice.begin();
     while (this.#position < this.#slotCount && !encoder.full) {
       this.#source.addSlot(encoder, { shard: this.#shard, slot: this.#position++ }, this.#wants);
       if (this.#position % 256 === 0 && this.#slice.isOver) await this.#slice.yield();
@@ -221,10 +224,15 @@ export class LeaderConnection implements ConnectionHandlers {
   }
 
   async #sendAndAwaitAck(): Promise<void> {
-    const acked = new Promise<void>((resolve) => this.#onAck = resolve);
     this.#send();
+    if (this.#acksAhead > 0 && !this.#isStalled) {
+      this.#acksAhead--;
+      return;
+    }
+    const acked = new Promise<void>((resolve) => this.#onAck = resolve);
     this.#expect(this.#limits.silenceMs, "it did not acknowledge a batch");
     await acked;
+    this.#slice.begin();
     this.#onAck = undefined;
     if (!this.#isOver) clearTimeout(this.#timer);
   }

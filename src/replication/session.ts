@@ -6,7 +6,7 @@
  * (waits) no frame may be put in until its input has come.
  *
  * ```text
- * start -> greeting -- ShardInfo --> [greet, waits] -> catching-up -- SlotBatch --> Ack, [apply, waits]
+ * start -> greeting -- ShardInfo --> [greet, waits] -> Acks ahead, catching-up -- SlotBatch --> Ack, [apply, waits]
  *   catching-up -- CaughtUp --> settling -- 250 ms, or a frame --> [judge, waits] -> live
  *   live (protocol 1) -- 6 s without a frame --> catch-up-only
  *   any -- Error, silence, bad frame --> [end]
@@ -41,6 +41,12 @@ export type { SessionOptions, SessionPhase } from "./session_options.ts";
 
 /** While catching up with Acks that wait for nothing, the disk is asked once in so many batches. */
 const BATCHES_PER_SYNC = 64;
+
+/**
+ * Batches of a scan that a leader may be ahead: it counts Acks and no more, so it scans on while we apply. More than
+ * three brought little more; those that are over when the scan ends, it skips while it streams.
+ */
+export const ACKS_AHEAD = 3;
 
 /** See the head of this file. */
 export class Session {
@@ -131,6 +137,7 @@ export class Session {
     this.#bounds.begin(Math.max(slotCount, this.info!.slotCount));
     this.#enter("catching-up", now);
     this.#heardAt = now;
+    this.#sendAcksAhead(now);
     return this.#effects;
   }
 
@@ -231,8 +238,8 @@ export class Session {
   }
 
   /**
-   * The Ack goes out before the batch is applied: a leader waits for it before it looks for the next one, and does
-   * that now while we work. It promises nothing, as a scan that does not end begins anew.
+   * The Ack goes out before the batch is applied: a leader that waits for it looks for the next one while we work. It
+   * promises nothing, as a scan that does not end begins anew.
    */
   #onScanned(events: SlotEvents, now: number): void {
     this.#bounds.advanceScan(events);
@@ -246,7 +253,7 @@ export class Session {
   }
 
   #onCaughtUp(payload: Uint8Array, now: number): void {
-    const { shard } = decodeCaughtUp(payload);
+    const { shard, scanned } = decodeCaughtUp(payload);
     if (shard !== this.#options.shard) {
       throw new ProtocolError(
         `Cannot accept CaughtUp: shard_id is ${shard}, expected ${this.#options.shard}`,
@@ -257,8 +264,16 @@ export class Session {
         `Cannot accept CaughtUp in phase ${this.phase}: it comes once, in phase catching-up`,
       );
     }
+    if (scanned !== this.received.events) return this.#onLossyScan(scanned);
     this.#bounds.endScan();
     this.#enter("settling", now);
+  }
+
+  /** A leader that is ahead does not miss the Ack of a batch that was lost on the way; its count tells. */
+  #onLossyScan(sent: number): void {
+    const came = this.received.events;
+    const error = new ConnectionError(`The scan is not whole: the leader sent ${sent} events, ${came} came`);
+    this.#end("partial-scan", error);
   }
 
   #onHeartbeat(now: number): void {
@@ -366,9 +381,21 @@ export class Session {
   #sendAck(now: number): void {
     this.#ackIsDue = this.#ackIsHeld = false;
     this.#options.acks.observe(now - this.#batchAt);
-    const { applied, maxVersion } = this.#options.progress();
-    writeAck(this.#ack, { shard: this.#options.shard, applied, maxVersion });
+    this.#writeAck(this.#ack);
     this.#send(this.#ack, now);
+  }
+
+  #sendAcksAhead(now: number): void {
+    const frames = new Uint8Array(ACKS_AHEAD * ACK_FRAME_BYTES);
+    for (let at = 0; at < frames.length; at += ACK_FRAME_BYTES) {
+      this.#writeAck(frames.subarray(at, at + ACK_FRAME_BYTES));
+    }
+    this.#send(frames, now);
+  }
+
+  #writeAck(frame: Uint8Array): void {
+    const { applied, maxVersion } = this.#options.progress();
+    writeAck(frame, { shard: this.#options.shard, applied, maxVersion });
   }
 
   #end(reason: EndReason, error?: Error): void {

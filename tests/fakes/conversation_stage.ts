@@ -5,7 +5,6 @@ import { DEFAULT_BACKOFF } from "../../src/replication/backoff.ts";
 import { LinkCounters } from "../../src/replication/counters.ts";
 import { type LinkSettings, type LinkShared, ProtocolChoice } from "../../src/replication/link_shared.ts";
 import { DEFAULT_LIMITS } from "../../src/replication/limits.ts";
-import { encodeCaughtUp } from "../../src/replication/protocol.ts";
 import { ScanGate } from "../../src/replication/scan_gate.ts";
 import type { Session } from "../../src/replication/session.ts";
 import { nextTurn, TimeSlice } from "../../src/time_slice.ts";
@@ -13,10 +12,7 @@ import { until } from "../harness/until.ts";
 import { SHORT_TIMES } from "./fake_links.ts";
 import { type FakeConnection, FakeNetwork } from "./fake_network.ts";
 import { FakeTarget } from "./fake_target.ts";
-import { infoFrame } from "./leader_frames.ts";
-
-/** The end of a scan. */
-export const CAUGHT_UP: Uint8Array = encodeCaughtUp({ shard: 0, scanned: 0 });
+import { caughtUp, infoFrame } from "./leader_frames.ts";
 
 /** See the head of this file. */
 export class ConversationStage {
@@ -86,7 +82,7 @@ export class ConversationStage {
   /** Runs to the live phase. */
   async live(): Promise<FakeConnection> {
     const connection = await this.start();
-    connection.receive(infoFrame(), CAUGHT_UP);
+    connection.receive(infoFrame(), caughtUp());
     await until(() => this.talk.session?.phase === "live", 1000);
     return connection;
   }

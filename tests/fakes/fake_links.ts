@@ -6,13 +6,13 @@ import type { Link } from "../../src/replication/link.ts";
 import { type LinkSettings, ProtocolChoice } from "../../src/replication/link_shared.ts";
 import { DEFAULT_LIMITS, type LinkLimits } from "../../src/replication/limits.ts";
 import { DEFAULT_RESCAN, Links, type RescanSettings } from "../../src/replication/links.ts";
-import { decodeSyncRequest, encodeCaughtUp } from "../../src/replication/protocol.ts";
+import { decodeSyncRequest } from "../../src/replication/protocol.ts";
 import { DEFAULT_TIMES, type SessionTimes } from "../../src/replication/times.ts";
 import { TimeSlice } from "../../src/time_slice.ts";
 import { until } from "../harness/until.ts";
 import { type FakeConnection, FakeNetwork } from "./fake_network.ts";
 import { FakeTarget } from "./fake_target.ts";
-import { infoFrame } from "./leader_frames.ts";
+import { caughtUp, infoFrame } from "./leader_frames.ts";
 
 /** Short intervals; long enough for a busy machine. */
 export const SHORT_TIMES: SessionTimes = {
@@ -115,5 +115,5 @@ export function versionOf(connection: FakeConnection): number {
 /** Answers with a scan of no events. */
 export function scanNothing(connection: FakeConnection, shardCount = 1): void {
   const shard = shardOf(connection);
-  connection.receive(infoFrame({ shardCount }), encodeCaughtUp({ shard, scanned: 0 }));
+  connection.receive(infoFrame({ shardCount }), caughtUp(0, shard));
 }

@@ -1,6 +1,12 @@
 /** The frames of a leader in the shape that most tests use: keys of 8 bytes, values of 16. */
 
-import { BatchEncoder, encodeShardInfo, type Shape, type ShardInfo } from "../../src/replication/protocol.ts";
+import {
+  BatchEncoder,
+  encodeCaughtUp,
+  encodeShardInfo,
+  type Shape,
+  type ShardInfo,
+} from "../../src/replication/protocol.ts";
 
 /** The shape: one shard, keys of 8 bytes, values of 16. */
 export const SHAPE: Shape = { shardCount: 1, keyLength: 8, valueLength: 16, prefixBits: 0 };
@@ -17,6 +23,16 @@ export interface FakeEvent {
   key: number;
   /** The value, as {@link valueOf} makes it of a number. */
   value: number;
+}
+
+/** The end of a scan that had so many events. */
+export function caughtUp(scanned = 0, shard = 0): Uint8Array {
+  return encodeCaughtUp({ shard, scanned });
+}
+
+/** How many events a SlotBatch frame says that it has. */
+export function eventsOf(frame: Uint8Array): number {
+  return new DataView(frame.buffer, frame.byteOffset).getUint32(6, true);
 }
 
 /** A key of 8 bytes. */

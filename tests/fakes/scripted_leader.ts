@@ -3,13 +3,9 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 
 import { Framer } from "../../src/replication/framer.ts";
-import {
-  decodeSyncRequest,
-  encodeCaughtUp,
-  type FrameType,
-  frameTypeName,
-} from "../../src/replication/protocol.ts";
-import { infoFrame } from "./leader_frames.ts";
+import { decodeSyncRequest, type FrameType, frameTypeName } from "../../src/replication/protocol.ts";
+import { ACKS_AHEAD } from "../../src/replication/session.ts";
+import { caughtUp, eventsOf, infoFrame } from "./leader_frames.ts";
 
 /** What is done with a connection, from its SyncRequest on. */
 export type Script = (connection: ScriptedConnection) => unknown;
@@ -64,11 +60,6 @@ export class ScriptedConnection {
     }
   }
 
-  /** How many Acks came. */
-  get acks(): number {
-    return this.#acks;
-  }
-
   /** Sends frames, or any bytes, in one write. */
   send(...frames: Uint8Array[]): void {
     if (!this.#socket.destroyed) this.#socket.write(Buffer.concat(frames));
@@ -82,9 +73,9 @@ export class ScriptedConnection {
     }
   }
 
-  /** Resolves once so many Acks came in all, or the connection is gone. */
-  async acked(count: number): Promise<void> {
-    while (this.#acks < count && !this.isClosed) {
+  /** Resolves once so many batches were acknowledged in all, or the connection is gone. */
+  async acked(batches: number): Promise<void> {
+    while (this.#acks < ACKS_AHEAD + batches && !this.isClosed) {
       await new Promise<void>((resolve) => this.#onAck = resolve);
     }
   }
@@ -92,12 +83,12 @@ export class ScriptedConnection {
   /** A whole scan as a good leader makes it: each batch waits for its Ack. */
   async scan(batches: Uint8Array[] = [], fields: Parameters<typeof infoFrame>[0] = {}): Promise<void> {
     this.send(infoFrame(fields));
-    const before = this.#acks;
     for (const [i, batch] of batches.entries()) {
       this.send(batch);
-      await this.acked(before + i + 1);
+      await this.acked(i + 1);
     }
-    this.send(encodeCaughtUp({ shard: this.shard, scanned: batches.length }));
+    const scanned = batches.reduce((events, batch) => events + eventsOf(batch), 0);
+    this.send(caughtUp(scanned, this.shard));
   }
 
   /** Closes after what was sent has left. */

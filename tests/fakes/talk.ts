@@ -3,16 +3,18 @@
 import { Histogram } from "../../src/histogram.ts";
 import type { Effect } from "../../src/replication/effect.ts";
 import { Framer } from "../../src/replication/framer.ts";
-import { encodeCaughtUp, type FrameType, frameTypeName } from "../../src/replication/protocol.ts";
+import { type FrameType, frameTypeName } from "../../src/replication/protocol.ts";
 import { Session, type SessionOptions, type SessionPhase } from "../../src/replication/session.ts";
 import { DEFAULT_TIMES } from "../../src/replication/times.ts";
-import { infoFrame } from "./leader_frames.ts";
+import { caughtUp, infoFrame } from "./leader_frames.ts";
 
 /** A session with a clock of its own; what it wants done comes out as words. */
 export class Talk {
   now = 1000;
   readonly session: Session;
   readonly effects: Effect[] = [];
+  /** What the session measures of its Acks. */
+  readonly acks = new Histogram();
 
   constructor(options: Partial<SessionOptions> = {}) {
     this.session = new Session({
@@ -23,7 +25,7 @@ export class Talk {
       syncBatches: false,
       nudgeMs: undefined,
       times: DEFAULT_TIMES,
-      acks: new Histogram(),
+      acks: this.acks,
       progress: () => ({ applied: 7, maxVersion: 9 }),
       ...options,
     }, this.now);
@@ -54,7 +56,7 @@ export class Talk {
   }
 
   caughtUp(): this {
-    this.frame(CAUGHT_UP);
+    this.frame(caughtUp(this.session.received.events));
     return this;
   }
 
@@ -64,9 +66,6 @@ export class Talk {
     return this;
   }
 }
-
-/** A CaughtUp of shard 0. */
-export const CAUGHT_UP: Uint8Array = encodeCaughtUp({ shard: 0, scanned: 1 });
 
 function words(effect: Effect): string {
   if (effect.type === "send") return `send ${frameTypeName(effect.frame[0] as FrameType)}`;

@@ -2,14 +2,13 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
+import { encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
 import { Followed, TemporaryDirectory } from "../fakes/followed.ts";
-import { batch, infoFrame, keyOf, put, puts, reset, valueOf } from "../fakes/leader_frames.ts";
+import { batch, caughtUp, infoFrame, keyOf, put, puts, reset, valueOf } from "../fakes/leader_frames.ts";
 import { ScriptedLeader } from "../fakes/scripted_leader.ts";
 import { until } from "../harness/until.ts";
 import { concat, rawFrame } from "../replication/wire_samples.ts";
 
-const CAUGHT_UP = encodeCaughtUp({ shard: 0, scanned: 3 });
 /** What the leader has all the time. */
 const GOOD = batch(puts(3));
 /** Slots that no bad batch may have left behind. */
@@ -148,7 +147,10 @@ describe("while catching up", () => {
 });
 
 describe("while live", () => {
-  test.each([...BAD, ["CaughtUp twice", CAUGHT_UP, /Cannot accept CaughtUp in phase live/] as typeof BAD[0]])(
+  test.each([
+    ...BAD,
+    ["CaughtUp twice", caughtUp(3), /Cannot accept CaughtUp in phase live/] as typeof BAD[0],
+  ])(
     "%s",
     async (_name, bytes, message) => {
       const { errors } = await meet(bytes, { live: true });
@@ -207,7 +209,7 @@ test("one byte at a time, in packets of their own", async () => {
   using directory = new TemporaryDirectory();
   await using leader = await ScriptedLeader.start((connection) =>
     connection.trickle(
-      concat([infoFrame(), GOOD, batch([put(5, 2)]), CAUGHT_UP, HEARTBEAT_FRAME, batch([put(6, 3)])]),
+      concat([infoFrame(), GOOD, batch([put(5, 2)]), caughtUp(4), HEARTBEAT_FRAME, batch([put(6, 3)])]),
     )
   );
   await using followed = await Followed.start(leader.address, directory.of("replica"), {

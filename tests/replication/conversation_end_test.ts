@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 
 import { StorageError } from "../../src/errors.ts";
 import { encodeError } from "../../src/replication/protocol.ts";
-import { CAUGHT_UP, ConversationStage, turns } from "../fakes/conversation_stage.ts";
+import { ConversationStage, turns } from "../fakes/conversation_stage.ts";
 import { SHORT_TIMES } from "../fakes/fake_links.ts";
-import { batch, infoFrame, put } from "../fakes/leader_frames.ts";
+import { batch, caughtUp, infoFrame, put } from "../fakes/leader_frames.ts";
 import { until } from "../harness/until.ts";
 
 describe("the end of a conversation", () => {
@@ -32,7 +32,7 @@ describe("the end of a conversation", () => {
   test("a close behind CaughtUp is a partial scan: nothing is judged", async () => {
     const stage = new ConversationStage({ times: { ...SHORT_TIMES, settleMs: 1000 } });
     const connection = await stage.start();
-    connection.receive(infoFrame(), CAUGHT_UP);
+    connection.receive(infoFrame(), caughtUp());
     await until(() => stage.heard.includes("settling"), 1000);
     connection.close();
     expect((await stage.talk.ended).reason).toBe("partial-scan");
@@ -70,8 +70,8 @@ describe("the end of a conversation", () => {
     const cases = [
       { step: "beginScan", call: "beginScan 0 scan", frames: [infoFrame()] },
       { step: "grow", call: "grow 0 71", frames: [infoFrame(), batch([put(70)])] },
-      { step: "endScan", call: "endScan 0 scan", frames: [infoFrame(), CAUGHT_UP] },
-      { step: "sync", call: "sync 0", frames: [infoFrame(), CAUGHT_UP] },
+      { step: "endScan", call: "endScan 0 scan", frames: [infoFrame(), caughtUp()] },
+      { step: "sync", call: "sync 0", frames: [infoFrame(), caughtUp()] },
     ] as const;
     for (const { step, call, frames } of cases) {
       const stage = new ConversationStage({ syncBatches: true });
@@ -111,7 +111,7 @@ describe("the end of a conversation", () => {
       if (phase === "live") stage.talk.end({ reason: "closed" });
     };
     const connection = await stage.start();
-    connection.receive(infoFrame(), CAUGHT_UP);
+    connection.receive(infoFrame(), caughtUp());
     expect(await stage.talk.ended).toEqual({ reason: "closed" });
   });
 });
@@ -124,7 +124,7 @@ describe("what the store refuses", () => {
       const connection = await stage.start();
       const failure = new StorageError("Cannot write: No space left on device (ENOSPC)");
       stage.target.failures.set(step, failure);
-      connection.receive(infoFrame(), batch([put(1)]), CAUGHT_UP);
+      connection.receive(infoFrame(), batch([put(1)]), caughtUp(1));
       expect(await stage.talk.ended).toEqual({ reason: "error", error: failure });
     },
   );

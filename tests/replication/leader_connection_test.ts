@@ -15,6 +15,7 @@ import type { ReplicationSource } from "../../src/replication/source.ts";
 import { FakeConnection } from "../fakes/fake_network.ts";
 import { SHAPE } from "../fakes/leader_frames.ts";
 import { until } from "../harness/until.ts";
+import { concat } from "./wire_samples.ts";
 
 const ACK = encodeAck({ shard: 0, applied: 0, maxVersion: 0 });
 
@@ -132,6 +133,33 @@ test("the queue overflows while a batch of the scan waits for its Ack", async ()
   connection.isDestroyed = false;
   connection.close();
   expect(ends).toEqual(["events dropped, rescan required"]);
+});
+
+test("Acks that come ahead let as many batches pass, and each batch's own lets one pass more", async () => {
+  const source = new FakeSource(256 * 6);
+  const { connection, served, ends } = serve(source);
+  const batches = () => connection.sent.filter((name) => name === "SlotBatch").length;
+  connection.receive(concat([ACK, ACK, ACK]));
+  for (let sent = 4; sent <= 6; sent++) {
+    await until(() => batches() === sent, 1000);
+    await turn();
+    expect(batches()).toBe(sent);
+    connection.receive(ACK);
+  }
+  await until(() => connection.sent.includes("CaughtUp"), 1000);
+  expect(ends).toEqual([]);
+  served.cut(undefined);
+});
+
+test("one that does not read gets no batch ahead", async () => {
+  const source = new FakeSource(256 * 6);
+  const { connection, served } = serve(source);
+  connection.isFull = true;
+  connection.receive(concat([ACK, ACK, ACK]));
+  await until(() => connection.sent.includes("SlotBatch"), 1000);
+  await turn();
+  expect(connection.sent).toEqual(["ShardInfo", "SlotBatch"]);
+  served.cut(undefined);
 });
 
 test("slots that the scan has still to pass do not fill the queue", async () => {

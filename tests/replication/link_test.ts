@@ -1,13 +1,12 @@
 import { describe, expect, test } from "bun:test";
 
 import { DivergedError, ShapeError, StorageError } from "../../src/errors.ts";
-import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
+import { encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
 import { FakeLinks, scanNothing, versionOf } from "../fakes/fake_links.ts";
-import { batch, infoFrame, put } from "../fakes/leader_frames.ts";
+import { GREETED } from "../fakes/fake_network.ts";
+import { batch, caughtUp, infoFrame, put } from "../fakes/leader_frames.ts";
 import { until } from "../harness/until.ts";
 import { thrownBy } from "./wire_samples.ts";
-
-const CAUGHT_UP = encodeCaughtUp({ shard: 0, scanned: 0 });
 
 /** What stopped the links for good. */
 async function stopError(fake: FakeLinks): Promise<Error> {
@@ -29,7 +28,7 @@ describe("phases", () => {
   test("show live before the next batch is applied, however much comes", async () => {
     await using fake = new FakeLinks({ protocol: 2 });
     const connection = await fake.start();
-    connection.receive(infoFrame(), CAUGHT_UP, batch([put(1)]));
+    connection.receive(infoFrame(), caughtUp(), batch([put(1)]));
     await until(() => fake.target.calls.includes("apply 0 stream [1] = [1]"), 1000);
     expect(fake.told).toContain("0 live");
   });
@@ -43,7 +42,7 @@ describe("phases", () => {
     const [link] = fake.links.links;
     expect(link.freshAtMs).toBeGreaterThanOrEqual(before);
     expect(link.freshAtMs).toBeLessThanOrEqual(Date.now() - 40);
-    expect(connection.sent).toEqual(["SyncRequest"]);
+    expect(connection.sent).toEqual(GREETED);
     connection.receive(HEARTBEAT_FRAME);
     await fake.heard("0 live", 2);
     expect(link.isStreaming).toBe(true);

@@ -2,18 +2,11 @@ import { describe, expect, test } from "bun:test";
 
 import { DivergedError } from "../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../src/replication/limits.ts";
-import {
-  decodeSyncRequest,
-  encodeCaughtUp,
-  encodeError,
-  HEARTBEAT_FRAME,
-} from "../../src/replication/protocol.ts";
+import { decodeSyncRequest, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
 import type { FakeConnection } from "../fakes/fake_network.ts";
 import { FakeLinks, scanNothing, shardOf } from "../fakes/fake_links.ts";
-import { batch, infoFrame, put, puts } from "../fakes/leader_frames.ts";
+import { batch, caughtUp, infoFrame, put, puts } from "../fakes/leader_frames.ts";
 import { until } from "../harness/until.ts";
-
-const CAUGHT_UP = encodeCaughtUp({ shard: 0, scanned: 0 });
 
 /** A v1 link that is streamed to. */
 async function streamedV1(fake: FakeLinks): Promise<FakeConnection> {
@@ -48,7 +41,7 @@ describe("who connects when", () => {
     await fake.network.connection(3);
     expect(fake.shardsTried).toEqual([0, 1, 2, 3]);
     // A place is free at CaughtUp, and behind every end.
-    first.receive(CAUGHT_UP);
+    first.receive(caughtUp());
     await fake.network.connection(4);
     fake.network.connections[1].close();
     await fake.network.connection(5);
@@ -69,13 +62,13 @@ describe("who connects when", () => {
   test("live links hold no place among the scans, also where a batch came right behind CaughtUp", async () => {
     await using fake = new FakeLinks({ protocol: 2 });
     const connection = await fake.start();
-    connection.receive(infoFrame({ shardCount: 9 }), CAUGHT_UP, batch([put(1)]));
+    connection.receive(infoFrame({ shardCount: 9 }), caughtUp(), batch([put(1)]));
     for (let i = 1; i < 9; i++) {
       const next = await fake.network.connection(i);
       const shard = shardOf(next);
       next.receive(
         infoFrame({ shardCount: 9 }),
-        encodeCaughtUp({ shard, scanned: 0 }),
+        caughtUp(0, shard),
         batch([put(1)], shard),
       );
     }
@@ -103,7 +96,7 @@ describe("protocol 2 scans again", () => {
   test("over a new connection, after a run of full batches, a while after the last scan", async () => {
     await using fake = new FakeLinks({ protocol: 2, rescan: { suspectMs: 30, mostEventsMeanwhile: 1e9 } });
     const connection = await fake.start();
-    connection.receive(infoFrame({ slotCount: 256 }), CAUGHT_UP);
+    connection.receive(infoFrame({ slotCount: 256 }), caughtUp());
     await fake.heard("0 live");
     connection.receive(...fullRun());
     scanNothing(await fake.network.connection(1));
@@ -114,7 +107,7 @@ describe("protocol 2 scans again", () => {
   test("not while it would lose more than it mends: it says so, and asks again", async () => {
     await using fake = new FakeLinks({ protocol: 2, rescan: { suspectMs: 20, mostEventsMeanwhile: 1 } });
     const connection = await fake.start();
-    connection.receive(infoFrame({ slotCount: 256 }), CAUGHT_UP);
+    connection.receive(infoFrame({ slotCount: 256 }), caughtUp());
     await fake.heard("0 live");
     connection.receive(...fullRun());
     await fake.heard("0 notice scan postponed (events may have been dropped): at", 2);
@@ -139,7 +132,7 @@ describe("protocol 1", () => {
     const stream = await streamedV1(fake);
     stream.receive(...fullRun());
     const side = await fake.network.connection(1);
-    side.receive(infoFrame(), batch([put(3)]), CAUGHT_UP);
+    side.receive(infoFrame(), batch([put(3)]), caughtUp(1));
     await fake.heard("0 side end scanned");
     stream.receive(batch([put(4, 9)]));
     await until(() => fake.target.calls.includes("apply 0 stream [4] = [9]"), 1000);
@@ -200,7 +193,7 @@ describe("protocol 1", () => {
     const stream = await streamedV1(fake);
     stream.receive(...fullRun());
     const side = await fake.network.connection(1);
-    side.receive(infoFrame(), CAUGHT_UP);
+    side.receive(infoFrame(), caughtUp());
     await until(() => fake.target.calls.includes("beginScan 0 side"), 1000);
     side.close();
     await fake.heard("0 side end partial-scan");
@@ -303,7 +296,7 @@ test("a scan that is under way is what a rescan asks for: the connection goes on
   connection.receive(infoFrame(), batch([put(3)]));
   await until(() => fake.links.links[0].phase === "catching-up", 1000);
   fake.links.scan(0, "asked");
-  connection.receive(CAUGHT_UP);
+  connection.receive(caughtUp(1));
   await fake.heard("0 caught up");
   expect(fake.network.tried).toBe(1);
   expect(connection.isDestroyed).toBe(false);

@@ -1,18 +1,23 @@
 import { describe, expect, test } from "bun:test";
 
-import { LeaderError, ProtocolError, ProtocolVersionError, ShapeError } from "../../src/errors.ts";
+import {
+  ConnectionError,
+  LeaderError,
+  ProtocolError,
+  ProtocolVersionError,
+  ShapeError,
+} from "../../src/errors.ts";
 import {
   encodeAck,
-  encodeCaughtUp,
   encodeError,
   encodeSyncRequest,
   HEARTBEAT_FRAME,
 } from "../../src/replication/protocol.ts";
 import { type SessionOptions, type SessionPhase } from "../../src/replication/session.ts";
-import { batch, infoFrame, put, reset } from "../fakes/leader_frames.ts";
-import { rawFrame, thrownBy } from "./wire_samples.ts";
+import { batch, caughtUp, infoFrame, put, reset } from "../fakes/leader_frames.ts";
+import { concat, rawFrame, thrownBy } from "./wire_samples.ts";
 
-import { CAUGHT_UP, PHASES, Talk, talkIn } from "../fakes/talk.ts";
+import { PHASES, Talk, talkIn } from "../fakes/talk.ts";
 
 /** What a frame does in a phase, in words; an error by class and message. */
 function outcome(phase: SessionPhase, frame: Uint8Array): string {
@@ -48,7 +53,7 @@ const TABLE: [frame: string, bytes: Uint8Array, expected: (phase: SessionPhase) 
     })[phase]],
   [
     "CaughtUp",
-    CAUGHT_UP,
+    caughtUp(),
     (phase) => phase === "catching-up" ? "nothing -> settling" : onlyOnce("CaughtUp", "catching-up")(phase),
   ],
   ["Heartbeat", HEARTBEAT_FRAME, (phase) => `nothing -> ${phase === "catch-up-only" ? "live" : phase}`],
@@ -81,6 +86,17 @@ describe("the order of a session", () => {
       const expected = encodeSyncRequest({ shard: 5, version: 1, emptyState });
       expect(effect.type === "send" && effect.frame).toEqual(expected);
     }
+  });
+
+  test("lets the leader go ahead: Acks with the figures of the store, in one write, before the first batch", () => {
+    const talk = new Talk();
+    talk.session.start(talk.now);
+    talk.frame(infoFrame());
+    const [effect, ...others] = talk.session.greeted(16, talk.now);
+    const ack = encodeAck({ shard: 0, applied: 7, maxVersion: 9 });
+    expect(effect).toEqual({ type: "send", frame: concat([ack, ack, ack]) });
+    expect(others).toEqual([]);
+    expect(talk.acks.snapshot().count).toBe(0);
   });
 
   test("acknowledges every batch of a scan, with the figures of the store, before it is applied", () => {
@@ -132,6 +148,19 @@ describe("the order of a session", () => {
     talk.session.judged(talk.now);
     expect(talk.session.phase).toBe("live");
   });
+
+  test.each([[3, "the leader sent 3 events, 2 came"], [1, "the leader sent 1 events, 2 came"]])(
+    "a scan of 2 events that the leader says had %d is not whole",
+    (scanned, message) => {
+      const talk = talkIn("catching-up");
+      talk.frame(batch([put(1), put(2)]));
+      expect(talk.frame(caughtUp(scanned))).toBe("end partial-scan");
+      const end = talk.effects.at(-1)!;
+      expect(end.type === "end" && end.error).toBeInstanceOf(ConnectionError);
+      expect(end.type === "end" && end.error?.message).toBe(`The scan is not whole: ${message}`);
+      expect(talk.session.phase).toBe("ended");
+    },
+  );
 
   test("a batch right behind CaughtUp waits for the judgement", () => {
     const talk = talkIn("settling");
@@ -241,7 +270,7 @@ describe("what a leader must not send", () => {
   test.each(
     [
       ["another shard's batch", {}, batch([put(1)], 3), "shard_id is 3, expected 0"],
-      ["another shard's CaughtUp", {}, encodeCaughtUp({ shard: 2, scanned: 0 }), "shard_id is 2, expected 0"],
+      ["another shard's CaughtUp", {}, caughtUp(0, 2), "shard_id is 2, expected 0"],
       [
         "a reset under protocol 1",
         { version: 1 },

@@ -40,6 +40,8 @@ export class LeaderConnection implements Acceptor {
   #chunk: { first: number; slots: LeaderSlot[] } = { first: 0, slots: [] };
   #heartbeats = 0;
   #awaitsAck = false;
+  /** Acks that the scan has not read yet: each lets one batch pass. */
+  #acksAhead = 0;
   #cancelLimit = () => {};
   #cancelNext = () => {};
   #sentAt = 0;
@@ -137,14 +139,19 @@ export class LeaderConnection implements Acceptor {
   }
 
   #onScanFrame(type: number): void {
-    if (!this.#awaitsAck && type === FrameType.Ack) return this.close();
     if (type === FrameType.Ack) {
-      this.#awaitsAck = false;
-      this.#heartbeats = 0;
-      this.#cancelLimit();
-      this.#encoder.reset(this.#shard);
-      this.#next(this.#leader.scanMs());
+      this.#acksAhead++;
+      if (this.#awaitsAck) this.#onAcked();
     } else if (type !== FrameType.Heartbeat || ++this.#heartbeats > MOST_HEARTBEATS) this.close();
+  }
+
+  #onAcked(): void {
+    this.#acksAhead--;
+    this.#awaitsAck = false;
+    this.#heartbeats = 0;
+    this.#cancelLimit();
+    this.#encoder.reset(this.#shard);
+    this.#next(this.#leader.scanMs());
   }
 
   /** A part of the scan: up to the next batch, or to the end of a chunk, which is read at one moment. */
@@ -186,10 +193,12 @@ export class LeaderConnection implements Acceptor {
     this.#awaitsAck = true;
     this.#limit(ACK_LIMIT_MS);
     this.#write(this.#encoder.finish());
+    if (this.#acksAhead > 0) this.#onAcked();
   }
 
   #caughtUp(): void {
     this.#write(encodeCaughtUp({ shard: this.#shard, scanned: this.#scanned }));
+    if (this.#leader.protocol === 2) this.#unread = this.#acksAhead;
     this.#phase = this.#queue === undefined ? "idle" : "streaming";
     this.#sentAt = this.#leader.clock.now;
     if (this.#phase === "streaming") this.#next(this.#pollMs());

@@ -43,6 +43,9 @@ const ACK: Spot = { way: "up", frame: FrameType.Ack };
 /** Something is amiss, and how it shows depends on the bytes behind. */
 const AMISS = /^(silent: |error: ProtocolError: )/;
 
+/** The leader's count is another than ours. */
+const LOSSY = /^partial-scan: ConnectionError: The scan is not whole: /;
+
 /** Flips a bit of a little-endian field. */
 function flip(at: number, bit: number): (frame: Uint8Array) => Uint8Array {
   return (frame) => {
@@ -209,7 +212,7 @@ export const DAMAGES: readonly { group: string; damages: readonly Damage[] }[] =
     group: "CaughtUp",
     damages: [
       { name: "shard id", phases: CAUGHT_UP, edit: flip(AT.shard, 2), seen: /ProtocolError: .*shard_id is/ },
-      { name: "total", phases: CAUGHT_UP, edit: flip(AT.caughtUp.total, 1), seen: undefined },
+      { name: "total", phases: CAUGHT_UP, edit: flip(AT.caughtUp.total, 1), seen: LOSSY },
       {
         name: "type, Ack",
         phases: CAUGHT_UP,
@@ -280,7 +283,7 @@ export const DAMAGES: readonly { group: string; damages: readonly Damage[] }[] =
   {
     group: "bytes that do not come",
     damages: [
-      { name: "a batch of a scan", phases: ["catch-up"], edit: () => new Uint8Array(0), seen: /^silent: / },
+      { name: "a batch of a scan", phases: ["catch-up"], edit: () => new Uint8Array(0), seen: LOSSY },
       { name: "a batch of a stream", phases: LIVE, edit: () => new Uint8Array(0), seen: undefined },
       {
         name: "a byte of a value",
