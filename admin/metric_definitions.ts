@@ -122,7 +122,7 @@ const EVENTS: MetricDefinition[] = [
   {
     name: "ack_seconds",
     type: "histogram",
-    help: "How long an acknowledgement took to leave since its batch was there.",
+    help: "How long the acknowledgement of a streamed batch took to leave since it was there.",
     labels: ["shard"],
     samples: histogram("ack_seconds", ({ seconds }) => seconds.ack),
   },

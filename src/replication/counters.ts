@@ -17,7 +17,7 @@ export class LinkCounters {
   events = 0;
   /** How long each batch took to apply. */
   readonly apply: Histogram = new Histogram();
-  /** How long each Ack took to leave since its batch was looked at. */
+  /** How long each Ack of the stream took to leave since its batch was looked at. */
   readonly ack: Histogram = new Histogram();
   /** Scans that were begun again, by why. */
   readonly rescans: Partial<Record<RescanReason, number>> = {};

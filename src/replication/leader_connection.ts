@@ -71,9 +71,10 @@ export class LeaderConnection implements ConnectionHandlers {
   #slotCount = 0;
   #phase: "greeting" | "scanning" | "streaming" | "over" = "greeting";
   #heartbeats = 0;
-  /** Acks that came before their batch was sent. */
-  #acksAhead = 0;
-  #onAck: (() => void) | undefined;
+  /** Acks that let no batch pass yet: a follower may send some ahead. */
+  #acks = 0;
+  /** Ends the scan's wait for an Ack, or for room. */
+  #goOn: (() => void) | undefined;
   #isStalled = false;
   #isFlushing = false;
   #isGone = false;
@@ -121,6 +122,7 @@ export class LeaderConnection implements ConnectionHandlers {
   /** See {@link ConnectionHandlers}. */
   onDrain(): void {
     this.#isStalled = false;
+    this.#goOn?.();
     if (this.#phase !== "streaming") return;
     this.#beatLater();
     this.#flush();
@@ -139,7 +141,7 @@ export class LeaderConnection implements ConnectionHandlers {
     clearTimeout(this.#timer);
     this.#unsubscribe();
     this.#connection.destroy();
-    this.#onAck?.();
+    this.#goOn?.();
     this.#onEnd(this, this.#refusal ?? why);
   }
 
@@ -156,8 +158,8 @@ export class LeaderConnection implements ConnectionHandlers {
     } else if (type === FrameType.Ack) {
       decodeAck(payload);
       this.#heartbeats = 0;
-      if (this.#onAck) this.#onAck();
-      else this.#acksAhead++;
+      this.#acks++;
+      this.#goOn?.();
     } else if (type === FrameType.Heartbeat) {
       if (this.#phase === "scanning" && ++this.#heartbeats > this.#limits.heartbeatsPerAck) {
         throw new ProtocolError(`it sent ${this.#heartbeats} Heartbeats instead of an Ack`);
@@ -194,7 +196,7 @@ export class LeaderConnection implements ConnectionHandlers {
     this.#connection.end();
     // One that does not read would never let the message through.
     this.#expect(REFUSAL_MS, "it did not take its refusal");
-    this.#onAck?.();
+    this.#goOn?.();
   }
 
   async #scan(): Promise<void> {
@@ -225,15 +227,16 @@ export class LeaderConnection implements ConnectionHandlers {
 
   async #sendAndAwaitAck(): Promise<void> {
     this.#send();
-    if (this.#acksAhead > 0 && !this.#isStalled) {
-      this.#acksAhead--;
-      return;
-    }
-    const acked = new Promise<void>((resolve) => this.#onAck = resolve);
+    // One that does not read is sent no more, whatever it acknowledged before.
+    while (!this.#isOver && (this.#acks === 0 || this.#isStalled)) await this.#ackOrDrain();
+    this.#acks--;
+  }
+
+  async #ackOrDrain(): Promise<void> {
+    const goesOn = new Promise<void>((resolve) => this.#goOn = resolve);
     this.#expect(this.#limits.silenceMs, "it did not acknowledge a batch");
-    await acked;
+    await goesOn;
     this.#slice.begin();
-    this.#onAck = undefined;
     if (!this.#isOver) clearTimeout(this.#timer);
   }
 

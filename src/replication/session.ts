@@ -6,7 +6,7 @@
  * (waits) no frame may be put in until its input has come.
  *
  * ```text
- * start -> greeting -- ShardInfo --> [greet, waits] -> Acks ahead, catching-up -- SlotBatch --> Ack, [apply, waits]
+ * start -> greeting -- ShardInfo --> [greet, waits] -> Acks, catching-up -- SlotBatch --> [apply, waits], Acks
  *   catching-up -- CaughtUp --> settling -- 250 ms, or a frame --> [judge, waits] -> live
  *   live (protocol 1) -- 6 s without a frame --> catch-up-only
  *   any -- Error, silence, bad frame --> [end]
@@ -43,10 +43,13 @@ export type { SessionOptions, SessionPhase } from "./session_options.ts";
 const BATCHES_PER_SYNC = 64;
 
 /**
- * Batches of a scan that a leader may be ahead: it counts Acks and no more, so it scans on while we apply. More than
- * three brought little more; those that are over when the scan ends, it skips while it streams.
+ * How many batches of a scan a leader is let go ahead: it only counts Acks, so it scans on while we apply. Those that
+ * are over when the scan ends, it reads while it streams, and they change nothing.
  */
-export const ACKS_AHEAD = 3;
+export const ACKS_AHEAD = 7;
+
+/** The Acks of a scan leave so many at a time: each write is a system call, and wakes a thread of the leader. */
+export const ACKS_AT_ONCE = 4;
 
 /** See the head of this file. */
 export class Session {
@@ -58,6 +61,8 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #effects: Effect[] = [];
   readonly #ack = new Uint8Array(ACK_FRAME_BYTES);
+  readonly #acksAhead = new Uint8Array(ACKS_AHEAD * ACK_FRAME_BYTES);
+  #scannedBatches = 0;
   #decoder: BatchDecoder | undefined;
   readonly #bounds = new SlotBounds();
   #phaseAt: number;
@@ -137,7 +142,7 @@ export class Session {
     this.#bounds.begin(Math.max(slotCount, this.info!.slotCount));
     this.#enter("catching-up", now);
     this.#heardAt = now;
-    this.#sendAcksAhead(now);
+    this.#sendAcksAhead(ACKS_AHEAD, now);
     return this.#effects;
   }
 
@@ -237,13 +242,10 @@ export class Session {
     this.#effects.push({ type: "apply", events, highestSlot, source: this.#source() });
   }
 
-  /**
-   * The Ack goes out before the batch is applied: a leader that waits for it looks for the next one while we work. It
-   * promises nothing, as a scan that does not end begins anew.
-   */
+  /** Acks go out before their batches are applied: they promise nothing, as a scan that does not end begins anew. */
   #onScanned(events: SlotEvents, now: number): void {
     this.#bounds.advanceScan(events);
-    this.#sendAck(now);
+    if (++this.#scannedBatches % ACKS_AT_ONCE === 0) this.#sendAcksAhead(ACKS_AT_ONCE, now);
   }
 
   #onStreamed(events: number, payloadBytes: number): void {
@@ -381,21 +383,20 @@ export class Session {
   #sendAck(now: number): void {
     this.#ackIsDue = this.#ackIsHeld = false;
     this.#options.acks.observe(now - this.#batchAt);
-    this.#writeAck(this.#ack);
+    this.#writeAck();
     this.#send(this.#ack, now);
   }
 
-  #sendAcksAhead(now: number): void {
-    const frames = new Uint8Array(ACKS_AHEAD * ACK_FRAME_BYTES);
-    for (let at = 0; at < frames.length; at += ACK_FRAME_BYTES) {
-      this.#writeAck(frames.subarray(at, at + ACK_FRAME_BYTES));
-    }
-    this.#send(frames, now);
+  /** In one write. */
+  #sendAcksAhead(count: number, now: number): void {
+    this.#writeAck();
+    for (let i = 0; i < count; i++) this.#acksAhead.set(this.#ack, i * ACK_FRAME_BYTES);
+    this.#send(this.#acksAhead.subarray(0, count * ACK_FRAME_BYTES), now);
   }
 
-  #writeAck(frame: Uint8Array): void {
+  #writeAck(): void {
     const { applied, maxVersion } = this.#options.progress();
-    writeAck(frame, { shard: this.#options.shard, applied, maxVersion });
+    writeAck(this.#ack, { shard: this.#options.shard, applied, maxVersion });
   }
 
   #end(reason: EndReason, error?: Error): void {

@@ -21,7 +21,7 @@ export interface SessionOptions {
   nudgeMs: number | undefined;
   /** All other intervals. */
   times: SessionTimes;
-  /** Takes how long each Ack took to leave since its batch was looked at. */
+  /** Takes how long each Ack of the stream took to leave since its batch was looked at. */
   acks: Histogram;
   /** Applied events and newest version, for the Ack. */
   progress: () => { applied: number; maxVersion: number };

@@ -4,7 +4,6 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 
 import { Framer } from "../../src/replication/framer.ts";
 import { decodeSyncRequest, type FrameType, frameTypeName } from "../../src/replication/protocol.ts";
-import { ACKS_AHEAD } from "../../src/replication/session.ts";
 import { caughtUp, eventsOf, infoFrame } from "./leader_frames.ts";
 
 /** What is done with a connection, from its SyncRequest on. */
@@ -73,14 +72,14 @@ export class ScriptedConnection {
     }
   }
 
-  /** Resolves once so many batches were acknowledged in all, or the connection is gone. */
-  async acked(batches: number): Promise<void> {
-    while (this.#acks < ACKS_AHEAD + batches && !this.isClosed) {
+  /** Resolves once so many Acks came in all, those ahead of a scan included, or the connection is gone. */
+  async acked(count: number): Promise<void> {
+    while (this.#acks < count && !this.isClosed) {
       await new Promise<void>((resolve) => this.#onAck = resolve);
     }
   }
 
-  /** A whole scan as a good leader makes it: each batch waits for its Ack. */
+  /** A whole scan as a good leader makes it: behind each batch it waits for an Ack. */
   async scan(batches: Uint8Array[] = [], fields: Parameters<typeof infoFrame>[0] = {}): Promise<void> {
     this.send(infoFrame(fields));
     for (const [i, batch] of batches.entries()) {

@@ -151,7 +151,7 @@ test("Acks that come ahead let as many batches pass, and each batch's own lets o
   served.cut(undefined);
 });
 
-test("one that does not read gets no batch ahead", async () => {
+test("one that does not read gets no batch ahead; the drain sends them, and waits for no Ack", async () => {
   const source = new FakeSource(256 * 6);
   const { connection, served } = serve(source);
   connection.isFull = true;
@@ -159,6 +159,9 @@ test("one that does not read gets no batch ahead", async () => {
   await until(() => connection.sent.includes("SlotBatch"), 1000);
   await turn();
   expect(connection.sent).toEqual(["ShardInfo", "SlotBatch"]);
+  connection.isFull = false;
+  served.onDrain();
+  await until(() => connection.sent.length === 5, 1000);
   served.cut(undefined);
 });
 
