@@ -16,6 +16,9 @@ const NO_BYTES = new Uint8Array(0);
 /** The framer's own buffer starts with this much and doubles: most frames that are cut are small. */
 const FIRST_BUFFER_BYTES = 1_024;
 
+/** Room that the framer keeps while it holds nothing. */
+const KEPT_BYTES = 512 * 1_024;
+
 /** A frame. The framer hands out one object again and again: see {@linkcode Framer.next}. */
 export interface Frame {
   /** What the payload is. */
@@ -59,6 +62,10 @@ export class Framer {
   #held: Uint8Array = NO_BYTES;
   #heldAt = 0;
   #heldEnd = 0;
+  /** Where in our own bytes the frame that was handed out last begins: those before it are free. */
+  #inUseAt = 0;
+  /** Up to where our own bytes may be written. */
+  #heldLimit = 0;
   #highWater = 0;
   #failure: ProtocolError | undefined;
 
@@ -107,6 +114,8 @@ export class Framer {
    */
   next(): Frame | undefined {
     if (this.#failure) throw this.#failure;
+    this.#inUseAt = this.#heldAt;
+    this.#heldLimit = this.#held.length;
     return this.#heldAt < this.#heldEnd ? this.#nextHeld() : this.#nextBorrowed();
   }
 
@@ -124,7 +133,7 @@ export class Framer {
   #nextBorrowed(): Frame | undefined {
     this.#heldAt = this.#heldEnd = 0;
     // What was retained may have been large; do not keep room for it.
-    if (this.#held.length > this.#frameLimit) this.#held = NO_BYTES;
+    if (this.#held.length > Math.min(KEPT_BYTES, this.#frameLimit)) this.#own(NO_BYTES);
     const available = this.#chunk.length - this.#chunkAt;
     const needed = this.#bytesNeeded(this.#chunk, this.#chunkAt, available);
     if (available < needed) return this.#wait();
@@ -177,7 +186,7 @@ export class Framer {
     return undefined;
   }
 
-  /** Moves up to `length` borrowed bytes to the end of our own. Held bytes do not move: a payload may be among them. */
+  /** Moves up to `length` borrowed bytes to the end of our own. */
   #hold(length: number): void {
     const from = this.#chunkAt;
     const bytes = Math.min(length, this.#chunk.length - from);
@@ -188,17 +197,36 @@ export class Framer {
     this.#chunkAt += bytes;
   }
 
+  /** The frame that was handed out last stays where it is, and as it is. */
   #makeRoom(bytes: number): void {
-    if (this.#heldEnd + bytes <= this.#held.length) return;
+    if (this.#heldEnd + bytes <= this.#heldLimit) return;
     const needed = this.#heldEnd - this.#heldAt + bytes;
+    if (needed <= this.#inUseAt) this.#moveToFront();
+    else this.#moveToLarger(needed);
+  }
+
+  #moveToFront(): void {
+    this.#held.copyWithin(0, this.#heldAt, this.#heldEnd);
+    this.#heldEnd -= this.#heldAt;
+    this.#heldLimit = this.#inUseAt;
+    this.#heldAt = 0;
+  }
+
+  #moveToLarger(needed: number): void {
     const doubled = Math.max(FIRST_BUFFER_BYTES, 2 * this.#held.length);
     // A frame needs no more than its limit; what is retained beyond that doubles, or each push would copy it all.
     const wanted = needed <= this.#frameLimit ? Math.min(doubled, this.#frameLimit) : doubled;
     const room = new Uint8Array(Math.max(needed, wanted));
     room.set(this.#held.subarray(this.#heldAt, this.#heldEnd));
-    this.#held = room;
+    this.#own(room);
     this.#heldEnd -= this.#heldAt;
     this.#heldAt = 0;
+  }
+
+  #own(bytes: Uint8Array): void {
+    this.#held = bytes;
+    this.#heldLimit = bytes.length;
+    this.#inUseAt = 0;
   }
 
   get #frameLimit(): number {

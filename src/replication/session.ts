@@ -32,6 +32,7 @@ import {
   type ShardInfo,
   writeAck,
 } from "./protocol.ts";
+import { MOST_ACKS_AHEAD, ScanAcks } from "./scan_acks.ts";
 import type { SessionOptions, SessionPhase } from "./session_options.ts";
 import { SlotBounds } from "./slot_bounds.ts";
 import { StreamPace } from "./stream_pace.ts";
@@ -41,15 +42,6 @@ export type { SessionOptions, SessionPhase } from "./session_options.ts";
 
 /** While catching up with Acks that wait for nothing, the disk is asked once in so many batches. */
 const BATCHES_PER_SYNC = 64;
-
-/**
- * How many batches of a scan a leader is let go ahead: it only counts Acks, so it scans on while we apply. Those that
- * are over when the scan ends, it reads while it streams, and they change nothing.
- */
-export const ACKS_AHEAD = 7;
-
-/** The Acks of a scan leave so many at a time: each write is a system call, and wakes a thread of the leader. */
-export const ACKS_AT_ONCE = 4;
 
 /** See the head of this file. */
 export class Session {
@@ -61,8 +53,8 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #effects: Effect[] = [];
   readonly #ack = new Uint8Array(ACK_FRAME_BYTES);
-  readonly #acksAhead = new Uint8Array(ACKS_AHEAD * ACK_FRAME_BYTES);
-  #scannedBatches = 0;
+  readonly #acks = new Uint8Array(MOST_ACKS_AHEAD * ACK_FRAME_BYTES);
+  #scanAcks: ScanAcks | undefined;
   #decoder: BatchDecoder | undefined;
   readonly #bounds = new SlotBounds();
   #phaseAt: number;
@@ -142,7 +134,7 @@ export class Session {
     this.#bounds.begin(Math.max(slotCount, this.info!.slotCount));
     this.#enter("catching-up", now);
     this.#heardAt = now;
-    this.#sendAcksAhead(ACKS_AHEAD, now);
+    this.#sendAcks(this.#scanAcks!.ahead, now);
     return this.#effects;
   }
 
@@ -223,6 +215,7 @@ export class Session {
       );
     }
     this.#decoder = new BatchDecoder(this.info);
+    this.#scanAcks = new ScanAcks(this.info);
     this.#effects.push({ type: "greet", info: this.info });
   }
 
@@ -245,7 +238,8 @@ export class Session {
   /** Acks go out before their batches are applied: they promise nothing, as a scan that does not end begins anew. */
   #onScanned(events: SlotEvents, now: number): void {
     this.#bounds.advanceScan(events);
-    if (++this.#scannedBatches % ACKS_AT_ONCE === 0) this.#sendAcksAhead(ACKS_AT_ONCE, now);
+    const acks = this.#scanAcks!.add();
+    if (acks > 0) this.#sendAcks(acks, now);
   }
 
   #onStreamed(events: number, payloadBytes: number): void {
@@ -388,10 +382,10 @@ export class Session {
   }
 
   /** In one write. */
-  #sendAcksAhead(count: number, now: number): void {
+  #sendAcks(count: number, now: number): void {
     this.#writeAck();
-    for (let i = 0; i < count; i++) this.#acksAhead.set(this.#ack, i * ACK_FRAME_BYTES);
-    this.#send(this.#acksAhead.subarray(0, count * ACK_FRAME_BYTES), now);
+    for (let i = 0; i < count; i++) this.#acks.set(this.#ack, i * ACK_FRAME_BYTES);
+    this.#send(this.#acks.subarray(0, count * ACK_FRAME_BYTES), now);
   }
 
   #writeAck(): void {

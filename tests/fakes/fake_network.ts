@@ -10,11 +10,11 @@ import type {
   Listener,
   Network,
 } from "../../src/runtime/runtime.ts";
-import { ACKS_AHEAD } from "../../src/replication/session.ts";
+import { MOST_ACKS_AHEAD } from "../../src/replication/scan_acks.ts";
 import { until } from "../harness/until.ts";
 
 /** Names of the frames that a follower has sent once its scan begins. */
-export const GREETED: string[] = ["SyncRequest", ...new Array<string>(ACKS_AHEAD).fill("Ack")];
+export const GREETED: string[] = ["SyncRequest", ...new Array<string>(MOST_ACKS_AHEAD).fill("Ack")];
 
 /** One end of a connection: what was written to it, and the way to answer. */
 export class FakeConnection implements Connection {

@@ -51,11 +51,13 @@ export const SUBJECTS: readonly Subject[] = [
       "src/replication/session.ts",
       "src/replication/slot_bounds.ts",
       "src/replication/full_run.ts",
+      "src/replication/scan_acks.ts",
       "src/replication/stream_pace.ts",
     ],
     tests: [
       "replication/session_test.ts",
       "replication/session_times_test.ts",
+      "replication/scan_acks_test.ts",
       "replication/conversation_test.ts",
       "replication/conversation_end_test.ts",
       "replication/batch_applier_test.ts",

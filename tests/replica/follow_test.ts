@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
-import { ACKS_AHEAD } from "../../src/replication/session.ts";
+import { MOST_ACKS_AHEAD } from "../../src/replication/scan_acks.ts";
 import { Followed, TemporaryDirectory } from "../fakes/followed.ts";
 import { batch, caughtUp, infoFrame, keyOf, put, puts, reset, valueOf } from "../fakes/leader_frames.ts";
 import { ScriptedLeader } from "../fakes/scripted_leader.ts";
@@ -298,7 +298,7 @@ describe("protocol 1", () => {
     await followed.shows("catch-up-only");
     for (let version = 2; version < 22; version++) leader.last.send(batch([put(1, version)]));
     await until(() => followed.follower.get(keyOf(1))?.[0] === 21, 2000);
-    await leader.last.acked(ACKS_AHEAD + 20);
+    await leader.last.acked(MOST_ACKS_AHEAD + 20);
     expect(followed.phases().at(-1)).toBe("live");
     expect(leader.connections).toHaveLength(1);
     expect(leader.last.received.filter((name) => name === "Heartbeat")).toEqual([]);

@@ -7,7 +7,7 @@ import process from "node:process";
 import { Followed, TemporaryDirectory } from "../../fakes/followed.ts";
 import { batch, put } from "../../fakes/leader_frames.ts";
 import { ScriptedLeader } from "../../fakes/scripted_leader.ts";
-import { ACKS_AHEAD } from "../../../src/replication/session.ts";
+import { MOST_ACKS_AHEAD } from "../../../src/replication/scan_acks.ts";
 import { until } from "../../harness/until.ts";
 import { diskBytes, memoryBytes } from "../limits.ts";
 
@@ -21,7 +21,7 @@ await using leader = await ScriptedLeader.start(async (connection) => {
   await connection.scan();
   for (let i = 1; i <= steps; i++) {
     connection.send(batch([put(STRIDE * i)]));
-    await connection.acked(ACKS_AHEAD + i);
+    await connection.acked(MOST_ACKS_AHEAD + i);
   }
 });
 await using followed = await Followed.start(leader.address, directory.of("replica"), {
