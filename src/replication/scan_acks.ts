@@ -11,26 +11,28 @@ import { BATCH_TARGET_BYTES, EVENT_HEAD_BYTES, MAX_BATCH_EVENTS, type RecordLeng
 /** More bought nothing. */
 export const MOST_ACKS_AHEAD = 7;
 
-/** What may be under way, as more of it only waits in our memory: batches of 64 KiB were no faster, for 64 MB more. */
-const AHEAD_BYTES = 128 * 1_024;
+/** What may be under way, and room for any one batch: more large ones were no faster, for 64 MB of memory. */
+const AHEAD_BYTES = 2 * BATCH_TARGET_BYTES;
 
 /** See the head of this file. */
 export class ScanAcks {
   /** Acks that go ahead of the first batch. */
   readonly ahead: number;
   readonly #atOnce: number;
-  #batches = 0;
+  /** Batches until the next Acks leave. */
+  #missing: number;
 
   /** Before the first batch of a scan of records of these lengths. */
   constructor({ keyLength, valueLength }: RecordLengths) {
     const eventBytes = EVENT_HEAD_BYTES + keyLength + valueLength;
     const batchBytes = Math.min(MAX_BATCH_EVENTS * eventBytes, BATCH_TARGET_BYTES + eventBytes);
-    this.ahead = Math.max(1, Math.min(MOST_ACKS_AHEAD, Math.floor(AHEAD_BYTES / batchBytes)));
-    this.#atOnce = (this.ahead + 1) >> 1;
+    this.ahead = Math.min(MOST_ACKS_AHEAD, Math.floor(AHEAD_BYTES / batchBytes));
+    this.#missing = this.#atOnce = (this.ahead + 1) >> 1;
   }
 
   /** A batch came: how many Acks leave now. There are always more of them than batches. */
   add(): number {
-    return ++this.#batches % this.#atOnce === 0 ? this.#atOnce : 0;
+    if (--this.#missing > 0) return 0;
+    return this.#missing = this.#atOnce;
   }
 }

@@ -8,7 +8,9 @@ describe("the Acks of a scan", () => {
     [16, 48, 7, 4],
     [16, 100, 4, 2],
     [32, 256, 1, 1],
-    [8, 65_000, 1, 1],
+    [8, 112, 4, 2],
+    [8, 113, 3, 2],
+    [8, 65_512, 1, 1],
   ])("of records of %d + %d bytes: %d ahead, then %d at once", (keyLength, valueLength, ahead, atOnce) => {
     const acks = new ScanAcks({ keyLength, valueLength });
     expect(acks.ahead).toBe(ahead);
