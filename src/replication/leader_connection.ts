@@ -227,17 +227,20 @@ export class LeaderConnection implements ConnectionHandlers {
 
   async #sendAndAwaitAck(): Promise<void> {
     this.#send();
-    // One that does not read is sent no more, whatever it acknowledged before.
-    while (!this.#isOver && (this.#acks === 0 || this.#isStalled)) await this.#ackOrDrain();
+    // One that does not read is sent no more, whatever it acknowledges, and has the time of `#send` for it.
+    while (this.#isStalled && !this.#isOver) await this.#something();
+    if (this.#acks === 0 && !this.#isOver) {
+      this.#expect(this.#limits.silenceMs, "it did not acknowledge a batch");
+      while (this.#acks === 0 && !this.#isOver) await this.#something();
+    }
+    if (!this.#isOver) clearTimeout(this.#timer);
     this.#acks--;
   }
 
-  async #ackOrDrain(): Promise<void> {
-    const goesOn = new Promise<void>((resolve) => this.#goOn = resolve);
-    this.#expect(this.#limits.silenceMs, "it did not acknowledge a batch");
-    await goesOn;
+  /** An Ack came, or there is room, or all is over. */
+  async #something(): Promise<void> {
+    await new Promise<void>((resolve) => this.#goOn = resolve);
     this.#slice.begin();
-    if (!this.#isOver) clearTimeout(this.#timer);
   }
 
   #onChange(slot: number): void {

@@ -165,6 +165,16 @@ test("one that does not read gets no batch ahead; the drain sends them, and wait
   served.cut(undefined);
 });
 
+test("one that does not read is cut in time, however much it acknowledges", async () => {
+  const source = new FakeSource(256 * 6);
+  const { connection, ends } = serve(source, { stallMs: 50, silenceMs: 5000 });
+  connection.isFull = true;
+  const acks = setInterval(() => connection.receive(ACK), 5);
+  await until(() => ends.length === 1, 1000);
+  clearInterval(acks);
+  expect(ends).toEqual(["it does not read within 50 ms"]);
+});
+
 test("slots that the scan has still to pass do not fill the queue", async () => {
   const source = new FakeSource(1000);
   const { connection, served, ends } = serve(source, { pendingSlots: 10 });
