@@ -17,6 +17,7 @@ import { follow } from "../src/replica/follow.ts";
 import { detectRuntime } from "../src/runtime/mod.ts";
 import { isLocked } from "../src/storage/dir_lock.ts";
 import { STORAGE_KINDS } from "../src/storage/slot_file.ts";
+import { nextTurn } from "../src/time_slice.ts";
 import "./harness/load_maps.ts";
 import { until } from "./harness/until.ts";
 
@@ -316,7 +317,7 @@ describe("growth", () => {
     store.put(key(3840), filled(16, 1));
     await until(() => truncate.mock.calls.length > 0, 3000, "the growth");
     for (let n = 3841; n < 4096; n++) store.put(key(n), filled(16, 1));
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     expect(truncate.mock.calls.length).toBe(1);
     expect(() => store.put(key(4096), filled(16, 1))).toThrow(StorageError);
     truncate.mockRestore();

@@ -8,6 +8,7 @@ import {
   FRAME_HEADER_BYTES,
   FrameType,
   MAX_BATCH_EVENTS,
+  mostEventBytes,
   type RecordLengths,
   requireLengths,
   requireUint,
@@ -119,11 +120,6 @@ interface Source {
   bytes: Uint8Array;
   keyAt: number;
   length: number;
-}
-
-/** The most that the events of one batch take: 256 of them, or the target overshot by one. */
-function mostEventBytes(eventBytes: number): number {
-  return Math.min(MAX_BATCH_EVENTS * eventBytes, BATCH_TARGET_BYTES + eventBytes);
 }
 
 function copyBytes(target: Uint8Array, at: number, { bytes, keyAt, length }: Source): void {

@@ -6,7 +6,7 @@
  * is a system call, and wakes a thread of the leader.
  */
 
-import { BATCH_TARGET_BYTES, EVENT_HEAD_BYTES, MAX_BATCH_EVENTS, type RecordLengths } from "./wire.ts";
+import { BATCH_TARGET_BYTES, EVENT_HEAD_BYTES, mostEventBytes, type RecordLengths } from "./wire.ts";
 
 /** More bought nothing. */
 export const MOST_ACKS_AHEAD = 7;
@@ -24,8 +24,7 @@ export class ScanAcks {
 
   /** Before the first batch of a scan of records of these lengths. */
   constructor({ keyLength, valueLength }: RecordLengths) {
-    const eventBytes = EVENT_HEAD_BYTES + keyLength + valueLength;
-    const batchBytes = Math.min(MAX_BATCH_EVENTS * eventBytes, BATCH_TARGET_BYTES + eventBytes);
+    const batchBytes = mostEventBytes(EVENT_HEAD_BYTES + keyLength + valueLength);
     this.ahead = Math.min(MOST_ACKS_AHEAD, Math.floor(AHEAD_BYTES / batchBytes));
     this.#missing = this.#atOnce = (this.ahead + 1) >> 1;
   }

@@ -52,8 +52,9 @@ export class Session {
   readonly received = { frames: 0, batches: 0, events: 0 };
   readonly #options: SessionOptions;
   readonly #effects: Effect[] = [];
-  readonly #ack = new Uint8Array(ACK_FRAME_BYTES);
   readonly #acks = new Uint8Array(MOST_ACKS_AHEAD * ACK_FRAME_BYTES);
+  /** The first of them. */
+  readonly #ack = this.#acks.subarray(0, ACK_FRAME_BYTES);
   #scanAcks: ScanAcks | undefined;
   #decoder: BatchDecoder | undefined;
   readonly #bounds = new SlotBounds();
@@ -377,20 +378,15 @@ export class Session {
   #sendAck(now: number): void {
     this.#ackIsDue = this.#ackIsHeld = false;
     this.#options.acks.observe(now - this.#batchAt);
-    this.#writeAck();
-    this.#send(this.#ack, now);
+    this.#sendAcks(1, now);
   }
 
   /** In one write. */
   #sendAcks(count: number, now: number): void {
-    this.#writeAck();
-    for (let i = 0; i < count; i++) this.#acks.set(this.#ack, i * ACK_FRAME_BYTES);
-    this.#send(this.#acks.subarray(0, count * ACK_FRAME_BYTES), now);
-  }
-
-  #writeAck(): void {
     const { applied, maxVersion } = this.#options.progress();
     writeAck(this.#ack, { shard: this.#options.shard, applied, maxVersion });
+    for (let i = 1; i < count; i++) this.#acks.set(this.#ack, i * ACK_FRAME_BYTES);
+    this.#send(count === 1 ? this.#ack : this.#acks.subarray(0, count * ACK_FRAME_BYTES), now);
   }
 
   #end(reason: EndReason, error?: Error): void {

@@ -136,6 +136,11 @@ export function requireUint(field: string, value: number, max: number): void {
   );
 }
 
+/** The most that the events of one batch take: 256 of them, or the target overshot by one. */
+export function mostEventBytes(eventBytes: number): number {
+  return Math.min(MAX_BATCH_EVENTS * eventBytes, BATCH_TARGET_BYTES + eventBytes);
+}
+
 /** Throws a UsageError if the lengths are none that an event can have. */
 export function requireLengths(lengths: RecordLengths): void {
   requireUint("keyLength", lengths.keyLength, 0xffff);

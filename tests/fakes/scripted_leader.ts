@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 
 import { Framer } from "../../src/replication/framer.ts";
 import { decodeSyncRequest, type FrameType, frameTypeName } from "../../src/replication/protocol.ts";
+import { nextTurn } from "../../src/time_slice.ts";
 import { caughtUp, eventsOf, infoFrame } from "./leader_frames.ts";
 
 /** What is done with a connection, from its SyncRequest on. */
@@ -68,7 +69,7 @@ export class ScriptedConnection {
   async trickle(bytes: Uint8Array, size = 1): Promise<void> {
     for (let at = 0; at < bytes.length && !this.isClosed; at += size) {
       this.#socket.write(bytes.slice(at, at + size));
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   }
 

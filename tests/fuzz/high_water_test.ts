@@ -5,12 +5,7 @@ import { EventStream } from "../../admin/event_stream.ts";
 import { applyEvents } from "../../src/fixed/apply.ts";
 import { WatchHub } from "../../src/replica/watch.ts";
 import { DEFAULT_LEADER_LIMITS, LeaderConnection } from "../../src/replication/leader_connection.ts";
-import {
-  type BatchEncoder,
-  encodeCaughtUp,
-  encodeSyncRequest,
-  MAX_PAYLOAD_BYTES,
-} from "../../src/replication/protocol.ts";
+import { type BatchEncoder, encodeSyncRequest, MAX_PAYLOAD_BYTES } from "../../src/replication/protocol.ts";
 import { Delivery } from "../../src/runtime/delivery.ts";
 import { MOST_UNSENT_BYTES } from "../../src/runtime/socket_connection.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
@@ -20,7 +15,7 @@ import { nextTurn } from "../../src/time_slice.ts";
 import { PushedFollower } from "../admin/pushed_follower.ts";
 import { FakeLinks } from "../fakes/fake_links.ts";
 import { FakeConnection } from "../fakes/fake_network.ts";
-import { batch, infoFrame, puts, SHAPE } from "../fakes/leader_frames.ts";
+import { batch, caughtUp, infoFrame, puts, SHAPE } from "../fakes/leader_frames.ts";
 import { batchOf, makeShard } from "../fakes/shard_kit.ts";
 import { until } from "../harness/until.ts";
 
@@ -45,7 +40,7 @@ test("read-ahead: a v1 stream is never stopped, and what is too much is dropped"
   const readAheadBytes = 64 << 10;
   await using fake = new FakeLinks({ protocol: 1, limits: { readAheadBytes } });
   const connection = await fake.start();
-  connection.receive(infoFrame({ slotCount: 256 }), encodeCaughtUp({ shard: 0, scanned: 0 }));
+  connection.receive(infoFrame({ slotCount: 256 }), caughtUp());
   await fake.heard("0 live");
   const release = fake.target.hold("grow");
   connection.receive(batch(puts(1, { first: 300 })));

@@ -12,6 +12,7 @@ import {
   encodeSyncRequest,
 } from "../../src/replication/protocol.ts";
 import type { ReplicationSource } from "../../src/replication/source.ts";
+import { nextTurn } from "../../src/time_slice.ts";
 import { FakeConnection } from "../fakes/fake_network.ts";
 import { SHAPE } from "../fakes/leader_frames.ts";
 import { until } from "../harness/until.ts";
@@ -70,8 +71,6 @@ function serve(source: FakeSource, limits: Partial<LeaderLimits> = {}) {
   return { connection, served, ends };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
 test("a change made while a flush ends is not left lying", async () => {
   const source = new FakeSource(0);
   const { connection, served } = serve(source);
@@ -95,8 +94,8 @@ test("changes of one turn travel together, each slot once", async () => {
   const { connection, served } = serve(source);
   await until(() => connection.sent.includes("CaughtUp"), 1000);
   source.change(3, 1, 3, 2, 1, 3);
-  await turn();
-  await turn();
+  await nextTurn();
+  await nextTurn();
   expect(source.asked).toEqual([3, 1, 2]);
   expect(connection.sent).toEqual(["ShardInfo", "CaughtUp", "SlotBatch"]);
   served.cut(undefined);
@@ -110,8 +109,8 @@ test("while the follower does not read, changes wait; the drain sends them", asy
   source.change(1);
   await until(() => source.asked.length === 1, 1000);
   source.change(2, 3);
-  await turn();
-  await turn();
+  await nextTurn();
+  await nextTurn();
   expect(source.asked).toEqual([1]);
   connection.isFull = false;
   served.onDrain();
@@ -128,7 +127,7 @@ test("the queue overflows while a batch of the scan waits for its Ack", async ()
   expect(decodeError(connection.written.at(-1)!.subarray(5))).toBe("events dropped, rescan required");
   expect(source.listeners).toBe(0);
   connection.receive(ACK);
-  await turn();
+  await nextTurn();
   expect(connection.sent).toEqual(["ShardInfo", "SlotBatch", "Error"]);
   connection.isDestroyed = false;
   connection.close();
@@ -142,7 +141,7 @@ test("Acks that come ahead let as many batches pass, and each batch's own lets o
   connection.receive(concat([ACK, ACK, ACK]));
   for (let sent = 4; sent <= 6; sent++) {
     await until(() => batches() === sent, 1000);
-    await turn();
+    await nextTurn();
     expect(batches()).toBe(sent);
     connection.receive(ACK);
   }
@@ -157,7 +156,7 @@ test("one that does not read gets no batch ahead; the drain sends them, and wait
   connection.isFull = true;
   connection.receive(concat([ACK, ACK, ACK]));
   await until(() => connection.sent.includes("SlotBatch"), 1000);
-  await turn();
+  await nextTurn();
   expect(connection.sent).toEqual(["ShardInfo", "SlotBatch"]);
   connection.isFull = false;
   served.onDrain();

@@ -4,6 +4,7 @@ import { follow } from "../../src/replica/follow.ts";
 import { lead, openStore, type OwnStore } from "../../src/open_store.ts";
 import type { Leader, LeaderEvent, LeaderOptions } from "../../src/replication/leader.ts";
 import { encodeAck, encodeSyncRequest, HEARTBEAT_FRAME, type Shape } from "../../src/replication/protocol.ts";
+import { nextTurn } from "../../src/time_slice.ts";
 import { TemporaryDirectory } from "../fakes/followed.ts";
 import { keyOf, SHAPE, valueOf } from "../fakes/leader_frames.ts";
 import { RawFollower } from "../fakes/raw_follower.ts";
@@ -216,7 +217,7 @@ describe("the stream", () => {
     await follower.next();
     for (let round = 0; round < 50; round++) {
       stage.store.put(keyOf(0), valueOf(round));
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       for (let step = 0; step < round % 8; step++) await undefined;
       stage.store.put(keyOf(1), valueOf(round));
       await follower.collect(() => follower.copy.get(keyOf(1).join()) === round);
@@ -285,7 +286,7 @@ describe("the stream", () => {
     stage.fill(500);
     await new Promise((resolve) => setTimeout(resolve, 50));
     stage.fill(601, 1000);
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     expect(stage.leader.connections).toBe(1);
     await stage.leader.close();
     await until(() => stage.leader.connections === 0, 500);

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { DivergedError } from "../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../src/replication/limits.ts";
 import { decodeSyncRequest, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
+import { nextTurn } from "../../src/time_slice.ts";
 import type { FakeConnection } from "../fakes/fake_network.ts";
 import { FakeLinks, scanNothing, shardOf } from "../fakes/fake_links.ts";
 import { batch, caughtUp, infoFrame, put, puts } from "../fakes/leader_frames.ts";
@@ -35,7 +36,7 @@ describe("who connects when", () => {
   test("shard 0 first; the others once it was greeted, at most 4 scans at once against protocol 2", async () => {
     await using fake = new FakeLinks({ protocol: 2 });
     const first = await fake.start();
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     expect(fake.shardsTried).toEqual([0]);
     first.receive(infoFrame({ shardCount: 7 }));
     await fake.network.connection(3);

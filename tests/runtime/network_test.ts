@@ -4,6 +4,7 @@ import { errorCode } from "../../src/error_code.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { nodeNetwork } from "../../src/runtime/network_node.ts";
 import type { Connection, ConnectionHandlers, Listener } from "../../src/runtime/runtime.ts";
+import { nextTurn } from "../../src/time_slice.ts";
 import { type Child, otherProgram, script, start } from "./child.ts";
 
 const { files, network } = detectRuntime();
@@ -123,7 +124,7 @@ async function writeThroughOneBuffer(end: End, bytes: Uint8Array): Promise<numbe
     if (more) continue;
     waits++;
     const drains = end.drains;
-    while (end.drains === drains) await new Promise((resolve) => setImmediate(resolve));
+    while (end.drains === drains) await nextTurn();
   }
   return waits;
 }
@@ -171,7 +172,7 @@ describe("network: data", () => {
       const bytes = pattern(12_000_000);
       reader.connection.pause();
       const writing = writeThroughOneBuffer(writer, bytes);
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       reader.connection.resume();
       expect(await writing).toBeGreaterThan(0);
       await reader.has(bytes.length);
@@ -437,7 +438,7 @@ async function connectToResettingPeer() {
   const address = { host: "127.0.0.1", port: Number(await child.line()) };
   const near = new End();
   near.connection = await network.connect(address, near, TIMEOUT_MS);
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
   return {
     near,
     /** Returns, without a turn of the event loop, when the connection is reset. */

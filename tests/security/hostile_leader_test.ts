@@ -4,9 +4,9 @@ import { describe, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
 
 import { runChild } from "../../bench/child.ts";
-import { encodeCaughtUp, encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
+import { encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts";
 import { filled, Followed, TemporaryDirectory } from "../fakes/followed.ts";
-import { batch, infoFrame, keyOf, put, puts } from "../fakes/leader_frames.ts";
+import { batch, caughtUp, infoFrame, keyOf, put, puts } from "../fakes/leader_frames.ts";
 import { type Script, type ScriptedConnection, ScriptedLeader } from "../fakes/scripted_leader.ts";
 import { OWN_RUNTIME } from "../harness/runtimes.ts";
 import { until } from "../harness/until.ts";
@@ -25,7 +25,7 @@ const DROPPED = "events dropped, rescan required";
 const LIMIT_MS = 30_000;
 
 /** A scan of keys 0 to 2. A batch behind it says that it was whole. */
-const SCAN = [infoFrame(), batch(puts(3)), encodeCaughtUp({ shard: 0, scanned: 3 })];
+const SCAN = [infoFrame(), batch(puts(3)), caughtUp(3)];
 
 const SPINNERS: [string, Script][] = [
   ["says 'events dropped' at once", (c) => endWith(c, infoFrame(), encodeError(DROPPED))],
@@ -43,10 +43,6 @@ const SPINNERS: [string, Script][] = [
 function endWith(connection: ScriptedConnection, ...frames: Uint8Array[]): void {
   connection.send(...frames);
   connection.end();
-}
-
-function caughtUp(scanned: number): Uint8Array {
-  return encodeCaughtUp({ shard: 0, scanned });
 }
 
 /** Lets a follower meet a script for a while; answers what it cost too much. */

@@ -4,10 +4,10 @@
  */
 import process from "node:process";
 
+import { MOST_ACKS_AHEAD } from "../../../src/replication/scan_acks.ts";
 import { Followed, TemporaryDirectory } from "../../fakes/followed.ts";
 import { batch, put } from "../../fakes/leader_frames.ts";
 import { ScriptedLeader } from "../../fakes/scripted_leader.ts";
-import { MOST_ACKS_AHEAD } from "../../../src/replication/scan_acks.ts";
 import { until } from "../../harness/until.ts";
 import { diskBytes, memoryBytes } from "../limits.ts";
 
