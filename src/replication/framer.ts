@@ -127,6 +127,8 @@ export class Framer {
    */
   retain(): void {
     this.#hold(this.#chunk.length - this.#chunkAt);
+    this.#chunk = NO_BYTES;
+    this.#chunkAt = 0;
   }
 
   /** No frame is begun in our own buffer: look at the borrowed bytes in their place. */
@@ -180,8 +182,6 @@ export class Framer {
   /** Gives the borrowed bytes back: what is left of them becomes our own. */
   #wait(): undefined {
     this.retain();
-    this.#chunk = NO_BYTES;
-    this.#chunkAt = 0;
     this.#frame.payload = NO_BYTES;
     return undefined;
   }

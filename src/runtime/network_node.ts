@@ -26,6 +26,11 @@ export interface NetworkOptions {
   missingPermission?(address: Address): string | undefined;
   /** How long one side's end waits for the other's, in milliseconds. */
   lingerMs?: number;
+  /**
+   * Frees the bytes of a read that were handled, for a runtime that makes new ones at each read whatever it is asked.
+   * Without it a connecting side reads into one buffer for the life of the connection.
+   */
+  release?(bytes: Uint8Array): void;
 }
 
 /** Bytes of a connecting side's receive buffer: armdb's batches are 64 KiB and a little. */
@@ -33,18 +38,18 @@ const RECEIVE_BYTES = 128 * 1024;
 
 /** The network over node:net. */
 export function nodeNetwork(options: NetworkOptions = {}): Network {
-  const { permit = () => {}, missingPermission = () => undefined, lingerMs = 1_000 } = options;
+  const { permit = () => {}, missingPermission = () => undefined, lingerMs = 1_000, release } = options;
   return {
     connect: (address, handlers, timeoutMs, signal) =>
       new Promise((resolve, reject) => {
         permit(address, "connect");
-        connect(address, { handlers, timeoutMs, signal, lingerMs, resolve, reject });
+        connect(address, { handlers, timeoutMs, signal, lingerMs, release, resolve, reject });
       }),
     missingPermission,
     listen: (address, accept) =>
       new Promise((resolve, reject) => {
         permit(address, "listen");
-        listen(address, { accept, lingerMs, resolve, reject });
+        listen(address, { accept, lingerMs, release, resolve, reject });
       }),
   };
 }
@@ -54,21 +59,17 @@ interface Connecting {
   timeoutMs: number;
   signal: AbortSignal | undefined;
   lingerMs: number;
+  release: NetworkOptions["release"];
   resolve(connection: Connection): void;
   reject(error: Error): void;
 }
 
 function connect(address: Address, connecting: Connecting): void {
-  const { handlers, timeoutMs, signal, lingerMs, resolve, reject } = connecting;
-  const onread: net.OnReadOpts = {
-    // One buffer for the life of the connection: a fresh one per read costs up to a third of a batch's time.
-    buffer: new Uint8Array(RECEIVE_BYTES),
-    callback(length, buffer) {
-      connection.received(buffer.subarray(0, length));
-      return true;
-    },
-  };
+  const { handlers, timeoutMs, signal, lingerMs, release, resolve, reject } = connecting;
+  const received = (bytes: Uint8Array) => connection.received(bytes);
+  const onread = release === undefined ? intoOneBuffer(received) : undefined;
   const socket = net.connect({ ...address, noDelay: true, onread });
+  if (release !== undefined) readChunks(socket, received, release);
   const connection = new SocketConnection(socket, lingerMs);
   const timer = setTimeout(() => {
     connection.destroy();
@@ -89,6 +90,29 @@ function connect(address: Address, connecting: Connecting): void {
   });
 }
 
+/** A fresh buffer per read would cost up to a third of a batch's time. */
+function intoOneBuffer(received: (bytes: Uint8Array) => void): net.OnReadOpts {
+  return {
+    buffer: new Uint8Array(RECEIVE_BYTES),
+    callback(length, buffer) {
+      received(buffer.subarray(0, length));
+      return true;
+    },
+  };
+}
+
+function readChunks(
+  socket: net.Socket,
+  received: (bytes: Uint8Array) => void,
+  release: NetworkOptions["release"],
+): void {
+  socket.on("data", (chunk) => {
+    const bytes = plain(chunk);
+    received(bytes);
+    release?.(bytes);
+  });
+}
+
 /** An error with a message: that of a host with several addresses has them inside, and may have none itself. */
 function connectError(error: Error | undefined, { host, port }: Address): Error {
   if (error === undefined) return errorWithCode(`connect ECONNABORTED ${host}:${port}`, "ECONNABORTED");
@@ -100,15 +124,16 @@ function connectError(error: Error | undefined, { host, port }: Address): Error 
 interface Listening {
   accept(connection: Connection): ConnectionHandlers;
   lingerMs: number;
+  release: NetworkOptions["release"];
   resolve(listener: Listener): void;
   reject(error: Error): void;
 }
 
-function listen(address: Address, { accept, lingerMs, resolve, reject }: Listening): void {
+function listen(address: Address, { accept, lingerMs, release, resolve, reject }: Listening): void {
   const server = net.createServer({ noDelay: true }, (socket) => {
     const connection = new SocketConnection(socket, lingerMs);
     connection.attach(accept(connection));
-    socket.on("data", (bytes) => connection.received(plain(bytes)));
+    readChunks(socket, (bytes) => connection.received(bytes), release);
   });
   // Stays after listening began: a failed accept (too many open files) must not end the process.
   server.on("error", (error) => reject(listenError(asError(error), address)));

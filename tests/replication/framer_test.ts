@@ -150,6 +150,17 @@ describe("retain", () => {
     expect(drain(framer)).toEqual(EXPECTED.slice(1));
   });
 
+  test("lets its owner free the chunk", () => {
+    const framer = new Framer();
+    const chunk = STREAM.slice();
+    framer.push(chunk);
+    framer.next();
+    framer.retain();
+    chunk.buffer.transfer(0);
+    expect(framer.buffered).toBe(STREAM.length - FRAMES[0].length);
+    expect(drain(framer)).toEqual(EXPECTED.slice(1));
+  });
+
   test("goes on with more chunks behind what it kept, drained or not", () => {
     const framer = new Framer();
     for (const part of [STREAM.slice(0, 50), STREAM.slice(50, 51), STREAM.slice(51, 120)]) {
