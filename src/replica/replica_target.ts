@@ -9,7 +9,6 @@ import { SyncTimer } from "../directory/sync_timer.ts";
 import { ClosedError, ProtocolError } from "../errors.ts";
 import { applyEvents } from "../fixed/apply.ts";
 import { checkShape, FileName, MOST_SLOTS, requireSameShape, slotSize } from "../fixed/layout.ts";
-import { loseSlot } from "../fixed/lost_slots.ts";
 import {
   finishScan,
   forgetSuspects,
@@ -27,6 +26,7 @@ import type { Files } from "../runtime/runtime.ts";
 import type { Shape, SlotEvents } from "../slot_events.ts";
 import { wrapStorageError } from "../storage/storage_error.ts";
 import type { TimeSlice } from "../time_slice.ts";
+import { LostRanges } from "./lost_ranges.ts";
 import { ShardWork } from "./shard_work.ts";
 import { touchSlots } from "./touch.ts";
 
@@ -77,8 +77,7 @@ interface ShardState {
   /** Whether the scan under way marked the shard as being scanned, and so may take the mark away again. */
   mayUnmark: boolean;
   cursor: CursorFile;
-  /** Lost slots that are being taken out of service. */
-  losing: Promise<void>;
+  lost: LostRanges;
   sync: SyncTimer;
 }
 
@@ -255,7 +254,7 @@ export class ReplicaTarget implements ReplicationTarget {
     this.flush(id);
     // What is recorded as whole must be on disk before the record is, by any policy.
     await state.sync.now();
-    await state.losing.catch(() => {});
+    await state.lost.settled();
     requireCurrent(scan.steps);
     state.scan = undefined;
     state.mayUnmark = false;
@@ -362,7 +361,7 @@ export class ReplicaTarget implements ReplicationTarget {
 
   #adopt(directory: Directory): void {
     this.#directory = directory;
-    const { files, sync, onDamaged } = this.#options;
+    const { files, sync, slice, onDamaged } = this.#options;
     for (const shard of directory.store.shards) {
       shard.onDamaged = onDamaged;
       shard.file.onLost = (first, count) => this.#lose(shard, first, count);
@@ -370,41 +369,25 @@ export class ReplicaTarget implements ReplicationTarget {
         scan: undefined,
         wholeButDamagedAtMs: undefined,
         mayUnmark: false,
-        losing: Promise.resolve(),
+        lost: new LostRanges(shard, {
+          slice,
+          isClosed: () => this.#isClosed,
+          flush: () => this.flush(shard.id),
+        }),
         cursor: new CursorFile(files, directory.shardPath(shard.id, FileName.cursor), shard.id),
         sync: new SyncTimer(shard.file, sync === "none" || sync === "batch" ? undefined : sync),
       });
     }
   }
 
-  /** A sync has failed: in steps, as there may be many, and none of them is served with a wrong byte meanwhile. */
-  async #lose(shard: Shard, first: number, count: number): Promise<void> {
-    const state = this.#states[shard.id];
-    // One range after the other: each on its own would make one long step of many short ones.
-    const losing = state.losing = state.losing.catch(() => {}).then(() => this.#loseAll(shard, first, count));
+  /** A sync has failed. */
+  async #lose({ id }: Shard, first: number, count: number): Promise<void> {
+    const { lost } = this.#states[id];
+    const losing = lost.add(first, count);
     try {
-      // Slots that could not be taken out of service are still checked at each read.
-      await this.#work(shard.id).during(losing);
+      await this.#work(id).during(losing);
     } finally {
-      if (state.losing === losing) this.#options.onDamaged?.(shard.id);
-    }
-  }
-
-  async #loseAll(shard: Shard, first: number, count: number): Promise<void> {
-    const { slice } = this.#options;
-    const end = Math.min(first + count, shard.slotCount);
-    if (slice.isOver) await slice.yield();
-    for (let slot = first; slot < end; slot++) {
-      if (this.#isClosed) {
-        throw new ClosedError("Cannot take lost slots out of service: the replica is closed");
-      }
-      loseSlot(shard, slot);
-      if (slice.isOver) await slice.yield();
-    }
-    try {
-      this.flush(shard.id);
-    } catch {
-      // None of them is trusted any more; what could not be written stays staged for the next sync.
+      if (lost.isLast(losing)) this.#options.onDamaged?.(id);
     }
   }
 
