@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { formatAddress, parseAddress } from "../src/address.ts";
 import { UsageError } from "../src/errors.ts";
-import { thrownBy } from "./replication/wire_samples.ts";
+import { thrownBy } from "./harness/failures.ts";
 
 test.each([
   ["leader:9100", "leader", 9100, "leader:9100"],

@@ -4,7 +4,7 @@ import { errorWithCode } from "../../src/error_code.ts";
 import { ConnectionError, PermissionError, UsageError } from "../../src/errors.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { Address, Http, Runtime } from "../../src/runtime/runtime.ts";
-import { rejection } from "../fakes/followed.ts";
+import { rejection } from "../harness/failures.ts";
 
 const runtime = detectRuntime();
 const LOOPBACK = { host: "127.0.0.1", port: 0 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
-import { rejection } from "../fakes/followed.ts";
 import { validated } from "./validated.ts";
+import { rejection } from "../harness/failures.ts";
 
 const SECURE = {
   "x-content-type-options": "nosniff",

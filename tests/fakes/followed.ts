@@ -106,10 +106,3 @@ export async function filled(path: string, script: Script = good): Promise<void>
   await using followed = await Followed.start(leader.address, path);
   await followed.follower.caughtUp();
 }
-
-/** What a promise rejects with; rejects itself where that resolves. */
-export async function rejection(promise: Promise<unknown>): Promise<Error> {
-  const error = await promise.then(() => undefined, (reason) => reason);
-  if (error === undefined) throw new Error("Expected a rejection, but it resolved");
-  return error;
-}

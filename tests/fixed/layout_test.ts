@@ -16,6 +16,7 @@ import {
   sidecarDefect,
   slotSize,
 } from "../../src/fixed/layout.ts";
+import { thrownBy } from "../harness/failures.ts";
 
 /**
  * A directory of armdb, byte for byte the same from 0.1.14 and from 0.15.0: keys of 8 bytes and values of 16, one
@@ -35,15 +36,6 @@ function headerOfHex(hex: string): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
   bytes.set(bytesOfHex(hex));
   return bytes;
-}
-
-function thrownBy(act: () => unknown): SlotcaskError {
-  try {
-    act();
-  } catch (error) {
-    return error as SlotcaskError;
-  }
-  throw new Error("It did not throw");
 }
 
 const HEADER = { slotSize: 32, slotCount: 4, keyLength: 8, valueLength: 16, shard: 0, clean: true };
@@ -70,7 +62,7 @@ describe("db.meta", () => {
     ["41524d44020101000100000000000000", "flags or reserved bytes are not zero"],
     ["41524d44020101000000000000000001", "flags or reserved bytes are not zero"],
   ])("%s is refused: %s", (hex, why) => {
-    const error = thrownBy(() => decodeDbMeta(bytesOfHex(hex), "DIR/db.meta"));
+    const error = thrownBy<SlotcaskError>(() => decodeDbMeta(bytesOfHex(hex), "DIR/db.meta"));
     expect(error).toBeInstanceOf(ForeignDirectoryError);
     expect(error.message).toBe(`Cannot open DIR/db.meta: ${why}`);
   });
@@ -103,13 +95,13 @@ describe("header of fixed.data", () => {
   });
 
   test("a short, foreign or newer one is refused, each with its own error", () => {
-    const short = thrownBy(() => decodeHeader(new Uint8Array(4095), "F"));
+    const short = thrownBy<SlotcaskError>(() => decodeHeader(new Uint8Array(4095), "F"));
     expect(short).toBeInstanceOf(DamagedDirectoryError);
     expect(short.message).toBe("Cannot open F: it has 4095 bytes, its header alone has 4096");
-    const foreign = thrownBy(() => decodeHeader(headerOfHex("46495845"), "F"));
+    const foreign = thrownBy<SlotcaskError>(() => decodeHeader(headerOfHex("46495845"), "F"));
     expect(foreign).toBeInstanceOf(ForeignDirectoryError);
     expect(foreign.message).toBe('Cannot open F: it begins with "FIXE", not with "FIXD"');
-    const newer = thrownBy(() => decodeHeader(headerOfHex("464958440300"), "F"));
+    const newer = thrownBy<SlotcaskError>(() => decodeHeader(headerOfHex("464958440300"), "F"));
     expect(newer).toBeInstanceOf(ForeignDirectoryError);
     expect(newer.message).toBe("Cannot open F: format version is 3, known is 2");
   });
@@ -142,7 +134,7 @@ describe("checkHeader", () => {
       "it has 4224 bytes, its 4294967295 slots need 137438957536: it was truncated",
     ],
   ])("%j of %d bytes: %s", (change, bytes, why) => {
-    const error = thrownBy(() => checkHeader({ ...HEADER, ...change }, 0, bytes, "F"));
+    const error = thrownBy<SlotcaskError>(() => checkHeader({ ...HEADER, ...change }, 0, bytes, "F"));
     expect(error).toBeInstanceOf(DamagedDirectoryError);
     expect(error.message).toBe(`Cannot open F: ${why}`);
   });
@@ -206,7 +198,7 @@ describe("shape", () => {
     [{ valueLength: 65_520 }, "slot size is 65536, allowed are 16 to 65535"],
   ])("refuses %j: %s", (change, why) => {
     const shape = { shardCount: 1, keyLength: 8, valueLength: 8, prefixBits: 0, ...change };
-    const error = thrownBy(() => checkShape(shape));
+    const error = thrownBy<SlotcaskError>(() => checkShape(shape));
     expect(error).toBeInstanceOf(ShapeError);
     expect(error.message).toBe(`Cannot use this shape: ${why}`);
   });
@@ -221,7 +213,7 @@ describe("shape", () => {
   )("another %s is named with both values and both sides", (field, label) => {
     const ours = { shardCount: 2, keyLength: 8, valueLength: 16, prefixBits: 4 };
     requireSameShape(ours, { ...ours }, { ours: "DIR", theirs: "host:1" });
-    const error = thrownBy(() =>
+    const error = thrownBy<SlotcaskError>(() =>
       requireSameShape(ours, { ...ours, [field]: 99 }, { ours: "DIR", theirs: "host:1" })
     );
     expect(error).toBeInstanceOf(ShapeError);

@@ -4,6 +4,7 @@ import { hashKey, shardOfKey } from "../../src/fixed/routing.ts";
 import { countSlots, Store } from "../../src/fixed/store.ts";
 import { STORAGE_KINDS, type StorageKind } from "../../src/storage/slot_file.ts";
 import { apply, damage, keyOf, makeShard, SHAPE, type TestShard, textOf } from "../fakes/shard_kit.ts";
+import { thrownBy } from "../harness/failures.ts";
 
 const TWO = { ...SHAPE, shardCount: 2 };
 
@@ -22,15 +23,6 @@ function makeStore(kind: StorageKind = "resident") {
   const complete = [true, true];
   const store = new Store(TWO, made.map(({ shard }) => shard), (shard) => complete[shard]);
   return { store, complete, made };
-}
-
-function thrownBy(act: () => unknown): Error {
-  try {
-    act();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("It did not throw");
 }
 
 describe.each(STORAGE_KINDS)("Store over %s files", (kind) => {

@@ -15,8 +15,8 @@ import type { Files } from "../../src/runtime/runtime.ts";
 import { eventBytes } from "../../src/slot_events.ts";
 import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
 import { Accounts, BusySlice, digestOf, sumOf } from "../fakes/accounts.ts";
-import { rejection } from "../fakes/followed.ts";
 import { HeldFiles } from "../fakes/held_files.ts";
+import { rejection } from "../harness/failures.ts";
 import "../harness/load_maps.ts";
 
 const { files } = detectRuntime();

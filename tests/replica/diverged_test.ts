@@ -4,9 +4,10 @@ import { describe, expect, test } from "bun:test";
 
 import type { FollowOptions } from "../../src/replica/follow_options.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
-import { filled, Followed, NOBODY, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { filled, Followed, NOBODY, TemporaryDirectory } from "../fakes/followed.ts";
 import { batch, keyOf, puts } from "../fakes/leader_frames.ts";
 import { type Script, ScriptedLeader } from "../fakes/scripted_leader.ts";
+import { rejection } from "../harness/failures.ts";
 import { until } from "../harness/until.ts";
 
 const { files } = detectRuntime();

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { UsageError } from "../../src/errors.ts";
 import { type FollowOptions, resolveFollowOptions } from "../../src/replica/follow_options.ts";
-import { thrownBy } from "../replication/wire_samples.ts";
+import { thrownBy } from "../harness/failures.ts";
 
 test("defaults", () => {
   const { onEvent, ...options } = resolveFollowOptions({});

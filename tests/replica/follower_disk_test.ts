@@ -8,11 +8,12 @@ import { resolveFollowOptions } from "../../src/replica/follow_options.ts";
 import { Follower } from "../../src/replica/follower.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { Files, Runtime } from "../../src/runtime/runtime.ts";
-import { filled, Followed, good, NOBODY, QUICK, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { filled, Followed, good, NOBODY, QUICK, TemporaryDirectory } from "../fakes/followed.ts";
 import { STORAGE_KINDS } from "../../src/storage/slot_file.ts";
 import { ForgetfulFiles } from "../fakes/forgetful_files.ts";
 import { batch, keyOf, put, puts, valueOf } from "../fakes/leader_frames.ts";
 import { ScriptedLeader } from "../fakes/scripted_leader.ts";
+import { rejection } from "../harness/failures.ts";
 import "../harness/load_maps.ts";
 import { until } from "../harness/until.ts";
 

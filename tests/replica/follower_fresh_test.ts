@@ -2,9 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 
 import { encodeError } from "../../src/replication/protocol.ts";
-import { filled, Followed, GOOD, good, NOBODY, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { filled, Followed, GOOD, good, NOBODY, TemporaryDirectory } from "../fakes/followed.ts";
 import { infoFrame, keyOf } from "../fakes/leader_frames.ts";
 import { type Script, ScriptedLeader } from "../fakes/scripted_leader.ts";
+import { rejection } from "../harness/failures.ts";
 import { until } from "../harness/until.ts";
 
 describe("a fresh directory", () => {

@@ -5,9 +5,10 @@ import { follow } from "../../src/replica/follow.ts";
 import { encodeError } from "../../src/replication/protocol.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { Change } from "../../src/replica/watch.ts";
-import { filled, Followed, GOOD, good, NOBODY, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { filled, Followed, GOOD, good, NOBODY, TemporaryDirectory } from "../fakes/followed.ts";
 import { batch, del, infoFrame, keyOf, put, puts, valueOf } from "../fakes/leader_frames.ts";
 import { ScriptedLeader } from "../fakes/scripted_leader.ts";
+import { rejection } from "../harness/failures.ts";
 import { until } from "../harness/until.ts";
 
 describe("an existing directory", () => {

@@ -8,7 +8,8 @@ import { verifyDirectory } from "../../src/directory/verify.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { STORAGE_KINDS, type StorageKind } from "../../src/storage/slot_file.ts";
 import { nextTurn } from "../../src/time_slice.ts";
-import { Followed, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { Followed, TemporaryDirectory } from "../fakes/followed.ts";
+import { rejection } from "../harness/failures.ts";
 import "../harness/load_maps.ts";
 import { until } from "../harness/until.ts";
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { Followed, good, NOBODY, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { Followed, good, NOBODY, TemporaryDirectory } from "../fakes/followed.ts";
 import { batch, infoFrame, keyOf, puts, valueOf } from "../fakes/leader_frames.ts";
 import { OwnLeader } from "../fakes/own_leader.ts";
 import { ScriptedLeader } from "../fakes/scripted_leader.ts";
+import { rejection } from "../harness/failures.ts";
 import { until } from "../harness/until.ts";
 
 describe("pause", () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { Followed, NOBODY, rejection, TemporaryDirectory } from "../fakes/followed.ts";
+import { Followed, NOBODY, TemporaryDirectory } from "../fakes/followed.ts";
 import { keyOf, valueOf } from "../fakes/leader_frames.ts";
 import { OwnLeader, TWO_SHARDS } from "../fakes/own_leader.ts";
+import { rejection } from "../harness/failures.ts";
 import { until } from "../harness/until.ts";
 
 /** Two leaders, and a follower that is live at the first. */

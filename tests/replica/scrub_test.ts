@@ -7,7 +7,7 @@ import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { Files } from "../../src/runtime/runtime.ts";
 import { STORAGE_KINDS, type StorageKind } from "../../src/storage/slot_file.ts";
 import { ACCOUNTS, Accounts, BusySlice } from "../fakes/accounts.ts";
-import { rejection } from "../fakes/followed.ts";
+import { rejection } from "../harness/failures.ts";
 import "../harness/load_maps.ts";
 
 const { files } = detectRuntime();

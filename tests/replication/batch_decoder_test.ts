@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { ProtocolError, UsageError } from "../../src/errors.ts";
 import { BatchDecoder, FRAME_HEADER_BYTES, type ProtocolVersion } from "../../src/replication/protocol.ts";
-import { concat, hex, LENGTHS, mixedBatch, pattern, plainEvents, thrownBy, toHex } from "./wire_samples.ts";
+import { concat, hex, LENGTHS, mixedBatch, pattern, plainEvents, toHex } from "./wire_samples.ts";
+import { thrownBy } from "../harness/failures.ts";
 
 const MIXED = mixedBatch().subarray(FRAME_HEADER_BYTES);
 const KEY = "a1a2a3a4a5a6a7a8";

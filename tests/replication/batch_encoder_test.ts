@@ -8,8 +8,9 @@ import {
   MAX_BATCH_EVENTS,
   MAX_PAYLOAD_BYTES,
 } from "../../src/replication/protocol.ts";
+import { thrownBy } from "../harness/failures.ts";
 import { randomIntegers } from "../harness/random.ts";
-import { LENGTHS, mixedBatch, pattern, plainEvents, reencode, thrownBy, toHex } from "./wire_samples.ts";
+import { LENGTHS, mixedBatch, pattern, plainEvents, reencode, toHex } from "./wire_samples.ts";
 
 const EVENTS_AT = FRAME_HEADER_BYTES + 5;
 

@@ -31,7 +31,8 @@ import {
   type RecordingName,
   streamsOf,
 } from "../fixtures/recording.ts";
-import { concat, plainEvents, reencode, thrownBy, toHex } from "./wire_samples.ts";
+import { concat, plainEvents, reencode, toHex } from "./wire_samples.ts";
+import { thrownBy } from "../harness/failures.ts";
 
 /** Frames by type: what each recording holds. A parser that finds nothing cannot pass. */
 const COUNTS: Record<RecordingName, Record<string, number>> = {

@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { ProtocolError, UsageError } from "../../src/errors.ts";
 import { Framer } from "../../src/replication/framer.ts";
 import { FRAME_HEADER_BYTES, FrameType, MAX_PAYLOAD_BYTES } from "../../src/replication/protocol.ts";
+import { thrownBy } from "../harness/failures.ts";
 import { randomIntegers } from "../harness/random.ts";
-import { concat, hex, pattern, rawFrame, sampleFrames, thrownBy, toHex } from "./wire_samples.ts";
+import { concat, hex, pattern, rawFrame, sampleFrames, toHex } from "./wire_samples.ts";
 
 const FRAMES = sampleFrames();
 const STREAM = concat(FRAMES);

@@ -5,8 +5,8 @@ import { encodeError, HEARTBEAT_FRAME } from "../../src/replication/protocol.ts"
 import { FakeLinks, scanNothing, versionOf } from "../fakes/fake_links.ts";
 import { GREETED } from "../fakes/fake_network.ts";
 import { batch, caughtUp, infoFrame, put } from "../fakes/leader_frames.ts";
+import { thrownBy } from "../harness/failures.ts";
 import { until } from "../harness/until.ts";
-import { thrownBy } from "./wire_samples.ts";
 
 /** What stopped the links for good. */
 async function stopError(fake: FakeLinks): Promise<Error> {

@@ -6,7 +6,8 @@ import {
   encodeShardInfo,
   encodeSyncRequest,
 } from "../../src/replication/protocol.ts";
-import { INFO, thrownBy } from "./wire_samples.ts";
+import { INFO } from "./wire_samples.ts";
+import { thrownBy } from "../harness/failures.ts";
 
 const REQUEST = { shard: 0, version: 1, emptyState: false };
 const CAUGHT_UP = { shard: 0, scanned: 0 };

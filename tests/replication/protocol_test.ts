@@ -23,7 +23,8 @@ import {
   MAX_PAYLOAD_BYTES,
   writeAck,
 } from "../../src/replication/protocol.ts";
-import { concat, hex, INFO, thrownBy, toHex } from "./wire_samples.ts";
+import { concat, hex, INFO, toHex } from "./wire_samples.ts";
+import { thrownBy } from "../harness/failures.ts";
 
 const MOST = Number.MAX_SAFE_INTEGER;
 

@@ -15,9 +15,10 @@ import {
 } from "../../src/replication/protocol.ts";
 import { type SessionOptions, type SessionPhase } from "../../src/replication/session.ts";
 import { batch, caughtUp, infoFrame, put, reset } from "../fakes/leader_frames.ts";
-import { concat, rawFrame, thrownBy } from "./wire_samples.ts";
+import { concat, rawFrame } from "./wire_samples.ts";
 
 import { PHASES, Talk, talkIn } from "../fakes/talk.ts";
+import { thrownBy } from "../harness/failures.ts";
 
 /** What a frame does in a phase, in words; an error by class and message. */
 function outcome(phase: SessionPhase, frame: Uint8Array): string {

@@ -116,13 +116,3 @@ export function reencode(events: SlotEvents, encoder: BatchEncoder, shard: numbe
   }
   return encoder.finish();
 }
-
-/** What was thrown. Fails if nothing was. */
-export function thrownBy(act: () => unknown): Error {
-  try {
-    act();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("Expected an error, but nothing was thrown");
-}

@@ -4,7 +4,7 @@ import { errorCode } from "../../src/error_code.ts";
 import { stopping } from "../../src/runtime/http.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import type { HttpHandler, HttpServer } from "../../src/runtime/runtime.ts";
-import { rejection } from "../fakes/followed.ts";
+import { rejection } from "../harness/failures.ts";
 
 const { http, name: runtimeName, network } = detectRuntime();
 const LOOPBACK = { host: "127.0.0.1", port: 0 };

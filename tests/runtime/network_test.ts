@@ -1,116 +1,24 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { networkInterfaces } from "node:os";
+
 import { errorCode } from "../../src/error_code.ts";
-import { detectRuntime } from "../../src/runtime/mod.ts";
 import { nodeNetwork } from "../../src/runtime/network_node.ts";
-import type { Connection, ConnectionHandlers, Listener } from "../../src/runtime/runtime.ts";
 import { nextTurn } from "../../src/time_slice.ts";
-import { type Child, otherProgram, script, start } from "./child.ts";
+import {
+  cleanUp,
+  connections,
+  End,
+  files,
+  listen,
+  listeners,
+  makeDirectory,
+  network,
+  pair,
+  pattern,
+  startChild,
+  TIMEOUT_MS,
+} from "./network_kit.ts";
 
-const { files, network } = detectRuntime();
-const LOOPBACK = { host: "127.0.0.1", port: 0 };
-const TIMEOUT_MS = 4_000;
-
-/** A name that no resolver is asked for: its first part is too long. */
-const NO_NAME = `${"x".repeat(64)}.test`;
-
-const HAS_IPV6 = Object.values(networkInterfaces()).flat().some((entry) => entry?.address === "::1");
-
-/** One end of a connection that remembers what it was told. */
-class End implements ConnectionHandlers {
-  readonly events: string[] = [];
-  readonly chunks: Uint8Array[] = [];
-  readonly closed: Promise<Error | undefined>;
-  connection!: Connection;
-  drains = 0;
-  /** Called after each piece of data. */
-  onMore: () => void = () => {};
-  #resolveClosed!: (error: Error | undefined) => void;
-
-  constructor() {
-    this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
-  }
-
-  onData(bytes: Uint8Array): void {
-    this.events.push("data");
-    this.chunks.push(bytes.slice());
-    this.onMore();
-  }
-
-  onDrain(): void {
-    this.drains++;
-    this.events.push("drain");
-  }
-
-  onClose(error?: Error): void {
-    this.events.push("close");
-    this.#resolveClosed(error);
-  }
-
-  get received(): number {
-    return this.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  }
-
-  bytes(): Uint8Array {
-    const all = new Uint8Array(this.received);
-    let at = 0;
-    for (const chunk of this.chunks) {
-      all.set(chunk, at);
-      at += chunk.length;
-    }
-    return all;
-  }
-
-  /** Resolves once `count` bytes have arrived. */
-  has(count: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.onMore = () => this.received >= count && resolve();
-      this.onMore();
-    });
-  }
-}
-
-const listeners: Listener[] = [];
-const connections: Connection[] = [];
-const children: Child[] = [];
-const directories: string[] = [];
-
-afterEach(async () => {
-  for (const child of children.splice(0)) {
-    child.process.kill("SIGKILL");
-    await child.ended;
-  }
-  for (const directory of directories.splice(0)) files.remove(directory);
-  for (const connection of connections.splice(0)) connection.destroy();
-  for (const listener of listeners.splice(0)) await listener.close();
-});
-
-async function listen(accepted: (end: End) => void, using = network): Promise<Listener> {
-  const listener = await using.listen(LOOPBACK, (connection) => {
-    const end = new End();
-    end.connection = connection;
-    connections.push(connection);
-    accepted(end);
-    return end;
-  });
-  listeners.push(listener);
-  return listener;
-}
-
-/** Both ends of a fresh connection. */
-async function pair(using = network): Promise<{ near: End; far: End }> {
-  const near = new End();
-  const { promise, resolve } = Promise.withResolvers<End>();
-  const { address } = await listen(resolve, using);
-  near.connection = await using.connect(address, near, TIMEOUT_MS);
-  connections.push(near.connection);
-  return { near, far: await promise };
-}
-
-/** Bytes whose order shows. */
-function pattern(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, at) => (at * 31 + (at >> 8)) & 255);
-}
+afterEach(cleanUp);
 
 /** Writes until told to wait, again and again, through one buffer that is overwritten each time. */
 async function writeThroughOneBuffer(end: End, bytes: Uint8Array): Promise<number> {
@@ -322,117 +230,9 @@ describe("network: the end of a connection", () => {
   });
 });
 
-describe("network: connect", () => {
-  const handlers = new End();
-
-  test("rejects with ECONNREFUSED where nobody listens", async () => {
-    const listener = await network.listen(LOOPBACK, () => new End());
-    await listener.close();
-    const error = await rejection(network.connect(listener.address, handlers, TIMEOUT_MS));
-    expect(errorCode(error)).toBe("ECONNREFUSED");
-    expect(error.message).toContain(`127.0.0.1:${listener.address.port}`);
-  });
-
-  test("rejects with a message for a name with several addresses", async () => {
-    const listener = await network.listen(LOOPBACK, () => new End());
-    await listener.close();
-    const error = await rejection(
-      network.connect({ host: "localhost", port: listener.address.port }, handlers, TIMEOUT_MS),
-    );
-    expect(errorCode(error)).toBe("ECONNREFUSED");
-    expect(error.message).toContain(String(listener.address.port));
-  });
-
-  test("finds a listener by name", async () => {
-    const { address } = await listen(() => {});
-    const near = new End();
-    const connection = await network.connect({ host: "localhost", port: address.port }, near, TIMEOUT_MS);
-    connections.push(connection);
-    expect(connection.peer).toBe(`127.0.0.1:${address.port}`);
-    connection.destroy();
-    await near.closed;
-  });
-
-  test("rejects with a code for a name that does not exist", async () => {
-    const error = await rejection(network.connect({ host: NO_NAME, port: 1 }, handlers, TIMEOUT_MS));
-    expect(errorCode(error)).toBe("ENOTFOUND");
-  });
-
-  test("rejects with ETIMEDOUT where nobody answers", async () => {
-    const child = startChild("deaf_listener");
-    const address = { host: "127.0.0.1", port: Number(await child.line()) };
-    // The kernel itself answers as many as the queue holds: 512 where the child is Bun.
-    const attempts = Array.from({ length: 600 }, () => network.connect(address, new End(), 400));
-    const results = await Promise.allSettled(attempts);
-    const codes = results.map((result) => result.status === "fulfilled" ? "" : errorCode(result.reason));
-    for (const result of results) if (result.status === "fulfilled") result.value.destroy();
-    expect(codes).toContain("ETIMEDOUT");
-    expect(codes.filter((code) => code !== "" && code !== "ETIMEDOUT")).toEqual([]);
-  });
-
-  test("never tells the handlers of a connection that was not made", () => {
-    expect(handlers.events).toEqual([]);
-  });
-});
-
-describe("network: listen", () => {
-  test("says which port it chose", async () => {
-    const { address } = await listen(() => {});
-    expect(address.host).toBe("127.0.0.1");
-    expect(address.port).toBeGreaterThan(0);
-  });
-
-  test("rejects with EADDRINUSE", async () => {
-    const { address } = await listen(() => {});
-    expect(errorCode(await rejection(network.listen(address, () => new End())))).toBe("EADDRINUSE");
-  });
-
-  test("rejects with a code for a host that is not here", async () => {
-    const error = await rejection(network.listen({ host: NO_NAME, port: 0 }, () => new End()));
-    expect(errorCode(error)).toBe("ENOTFOUND");
-  });
-
-  test("leaves connections alone when it is closed, and frees the port", async () => {
-    const { near, far } = await pair();
-    const { address } = listeners[0];
-    await listeners[0].close();
-    await listeners[0].close();
-    expect(errorCode(await rejection(network.connect(address, new End(), TIMEOUT_MS)))).toBe("ECONNREFUSED");
-    near.connection.write(pattern(5));
-    await far.has(5);
-    near.connection.destroy();
-    await Promise.all([near.closed, far.closed]);
-    const again = await network.listen(address, () => new End());
-    expect(again.address).toEqual(address);
-    await again.close();
-  });
-
-  test.if(HAS_IPV6)("IPv6: the peer is in brackets", async () => {
-    const far = new End();
-    const listener = await network.listen({ host: "::1", port: 0 }, (connection) => {
-      far.connection = connection;
-      return far;
-    });
-    listeners.push(listener);
-    const near = new End();
-    const connection = await network.connect(listener.address, near, TIMEOUT_MS);
-    expect(connection.peer).toBe(`[::1]:${listener.address.port}`);
-    connection.destroy();
-    await Promise.all([near.closed, far.closed]);
-  });
-});
-
-/** A child that does not outlive the test. */
-function startChild(name: string, args: string[] = []): Child {
-  const child = start(script(otherProgram, name, args));
-  children.push(child);
-  return child;
-}
-
 /** A connection to a process that has sent 100,000 bytes, and resets it when told. */
 async function connectToResettingPeer() {
-  const directory = files.makeTemporaryDirectory("slotcask-reset-");
-  directories.push(directory);
+  const directory = makeDirectory();
   const [sent, go, done] = ["sent", "go", "done"].map((name) => `${directory}/${name}`);
   const child = startChild("resetting_peer", [sent, go, done]);
   const address = { host: "127.0.0.1", port: Number(await child.line()) };
@@ -468,15 +268,6 @@ function spinUntilExists(path: string): void {
   while (!files.exists(path)) {
     if (Date.now() > deadline) throw new Error(`Cannot find ${path} after ${TIMEOUT_MS} ms`);
   }
-}
-
-async function rejection(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("It did not reject");
 }
 
 function count(events: string[], name: string): number {

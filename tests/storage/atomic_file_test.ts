@@ -3,6 +3,7 @@ import { StorageError } from "../../src/errors.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { writeFileAtomic, writeFileAtomicAsync } from "../../src/storage/atomic_file.ts";
 import { RecordingFiles } from "./recording_files.ts";
+import { rejection } from "../harness/failures.ts";
 
 const PATH = "dir/state";
 const OLD = Uint8Array.of(1, 1, 1);
@@ -21,15 +22,6 @@ const kinds = [
   ["writeFileAtomic", async (files, path, bytes) => await writeFileAtomic(files, path, bytes)],
   ["writeFileAtomicAsync", writeFileAtomicAsync],
 ] as [string, typeof writeFileAtomicAsync][];
-
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error("It did not reject");
-}
 
 describe.each(kinds)("%s", (_, write) => {
   test("syncs before it renames, and the directory after", async () => {
@@ -52,7 +44,7 @@ describe.each(kinds)("%s", (_, write) => {
     fake.contents.set(PATH, OLD);
     fake.failing = step;
     fake.code = "ENOSPC";
-    const error = await rejection(write(fake.files, PATH, NEW)) as StorageError;
+    const error = await rejection<unknown>(write(fake.files, PATH, NEW)) as StorageError;
     expect(error).toBeInstanceOf(StorageError);
     expect(error.message).toBe("Cannot write dir/state: No space left on device (ENOSPC)");
     expect((error.cause as Error).message).toBe(`${step} failed`);
@@ -66,7 +58,7 @@ describe.each(kinds)("%s", (_, write) => {
       throw new Error("remove failed too");
     };
     fake.failing = "write dir/state.tmp";
-    const error = await rejection(write(fake.files, PATH, NEW)) as StorageError;
+    const error = await rejection<unknown>(write(fake.files, PATH, NEW)) as StorageError;
     expect(error.message).toBe("Cannot write dir/state: Input/output error (EIO)");
   });
 
@@ -95,7 +87,7 @@ describe.each(kinds)("%s on a disk", (_, write) => {
   });
 
   test("names the path where the directory is missing", async () => {
-    const error = await rejection(write(files, `${directory}/none/state`, NEW)) as StorageError;
+    const error = await rejection<unknown>(write(files, `${directory}/none/state`, NEW)) as StorageError;
     expect(error.message).toBe(`Cannot write ${directory}/none/state: No such file or directory (ENOENT)`);
     expect(error.remedy).toBe("reconnect");
   });

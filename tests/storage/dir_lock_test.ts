@@ -3,20 +3,12 @@ import { LockedError, SlotcaskError, StorageError } from "../../src/errors.ts";
 import { detectRuntime } from "../../src/runtime/mod.ts";
 import { isLocked, LOCK_FILE, lockDirectory } from "../../src/storage/dir_lock.ts";
 import { RecordingFiles } from "./recording_files.ts";
+import { thrownBy } from "../harness/failures.ts";
 
 const { files, process } = detectRuntime();
 
 function text(bytes: Uint8Array | undefined): string {
   return new TextDecoder().decode(bytes);
-}
-
-function thrownBy(act: () => unknown): SlotcaskError {
-  try {
-    act();
-  } catch (error) {
-    return error as SlotcaskError;
-  }
-  throw new Error("It did not throw");
 }
 
 describe("lockDirectory", () => {
@@ -44,7 +36,7 @@ describe("lockDirectory", () => {
 
   test("refuses a directory that is held, names the holder, and changes nothing", () => {
     const lock = lockDirectory(files, directory, process.pid);
-    const error = thrownBy(() => lockDirectory(files, directory, 99));
+    const error = thrownBy<SlotcaskError>(() => lockDirectory(files, directory, 99));
     expect(error).toBeInstanceOf(LockedError);
     expect(error.remedy).toBe("stop");
     expect(error.message).toBe(`Cannot lock ${directory}: db.lock is held by process ${process.pid}`);
@@ -54,7 +46,7 @@ describe("lockDirectory", () => {
   });
 
   test("says so where the directory is missing", () => {
-    const error = thrownBy(() => lockDirectory(files, `${directory}/none`, 1));
+    const error = thrownBy<SlotcaskError>(() => lockDirectory(files, `${directory}/none`, 1));
     expect(error).toBeInstanceOf(StorageError);
     expect(error.message).toBe(`Cannot lock ${directory}/none/db.lock: No such file or directory (ENOENT)`);
   });
@@ -84,7 +76,7 @@ describe("lockDirectory, step by step", () => {
       const fake = new RecordingFiles();
       fake.taken.add(path);
       fake.contents.set(path, new TextEncoder().encode(content));
-      const error = thrownBy(() => lockDirectory(fake.files, "dir", 7));
+      const error = thrownBy<SlotcaskError>(() => lockDirectory(fake.files, "dir", 7));
       expect(error.message).toBe(`Cannot lock dir: db.lock is held by ${holder}`);
     },
   );
@@ -105,7 +97,7 @@ describe("lockDirectory, step by step", () => {
     const fake = new RecordingFiles();
     fake.failing = `${step} ${path}`;
     fake.code = "ENOSPC";
-    const error = thrownBy(() => lockDirectory(fake.files, "dir", 7));
+    const error = thrownBy<SlotcaskError>(() => lockDirectory(fake.files, "dir", 7));
     expect(error).toBeInstanceOf(StorageError);
     expect(error.message).toBe(`Cannot write ${path}: No space left on device (ENOSPC)`);
     expect(fake.openCount).toBe(0);
@@ -115,7 +107,7 @@ describe("lockDirectory, step by step", () => {
     const fake = new RecordingFiles();
     fake.failing = `isLocked ${path}`;
     fake.code = "EACCES";
-    const error = thrownBy(() => isLocked(fake.files, "dir"));
+    const error = thrownBy<SlotcaskError>(() => isLocked(fake.files, "dir"));
     expect(error.message).toBe(`Cannot open ${path}: Permission denied (EACCES)`);
   });
 });

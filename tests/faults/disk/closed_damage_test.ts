@@ -3,8 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { verifyDirectory } from "../../../src/directory/verify.ts";
 import { detectRuntime } from "../../../src/runtime/mod.ts";
 import { STORAGE_KINDS, type StorageKind } from "../../../src/storage/slot_file.ts";
-import { NOBODY, rejection } from "../../fakes/followed.ts";
+import { NOBODY } from "../../fakes/followed.ts";
 import { keyOf } from "../../fakes/leader_frames.ts";
+import { rejection } from "../../harness/failures.ts";
 import { DataFile, positionOf } from "./damage.ts";
 import { DiskStage, dump, HEADER_BYTES, range, SLOT_BYTES } from "./stage.ts";
 

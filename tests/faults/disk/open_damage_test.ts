@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
 import { STORAGE_KINDS, type StorageKind } from "../../../src/storage/slot_file.ts";
-import { NOBODY, rejection } from "../../fakes/followed.ts";
+import { NOBODY } from "../../fakes/followed.ts";
 import { keyOf, valueOf } from "../../fakes/leader_frames.ts";
+import { rejection } from "../../harness/failures.ts";
 import { until } from "../../harness/until.ts";
 import { DataFile, positionOf } from "./damage.ts";
 import { DiskStage, dump, PATIENCE_MS, range } from "./stage.ts";

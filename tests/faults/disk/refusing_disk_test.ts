@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 
 import { STORAGE_KINDS } from "../../../src/storage/slot_file.ts";
 import { keyOf, valueOf } from "../../fakes/leader_frames.ts";
-import { NOBODY, rejection } from "../../fakes/followed.ts";
+import { NOBODY } from "../../fakes/followed.ts";
+import { rejection } from "../../harness/failures.ts";
 import { ALLOCATIONS, CHANGES, type Fault, type FaultyCall } from "./faulty_files.ts";
 import { DiskStage, dump, HEADER_BYTES, range } from "./stage.ts";
 

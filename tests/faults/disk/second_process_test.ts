@@ -4,8 +4,8 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-import { rejection } from "../../fakes/followed.ts";
 import { keyOf, valueOf } from "../../fakes/leader_frames.ts";
+import { rejection } from "../../harness/failures.ts";
 import { until } from "../../harness/until.ts";
 import { runFlags } from "../../harness/runtimes.ts";
 import { DiskStage, dump, PATIENCE_MS, range } from "./stage.ts";
