@@ -1,5 +1,6 @@
 /** How long a put on the leader takes to be seen in `get` on the follower, where nothing else is going on. */
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 
 import { fillKey } from "../tests/interop/armdb_keys.ts";
 import type { Bench, Contender, Figures, Prepared, Ratio, RuntimeName, Setup } from "./bench.ts";
@@ -12,6 +13,16 @@ import { percentile } from "./statistics.ts";
 const KEYS = 1000;
 const PUTS = 250;
 const QUICK_PUTS = 20;
+/** Before the first put: so long the follower has nothing to do but to keep its link. */
+const IDLE_MS = 3000;
+const QUICK_IDLE_MS = 100;
+
+/** What a follower is given to do. */
+interface Load {
+  idleMs: number;
+  /** Keys, in hex. */
+  puts: readonly string[];
+}
 
 /**
  * Measured from just before the leader is told to put, so the pipe to it is in all figures: about 0.1 ms. Puts come
@@ -25,14 +36,17 @@ export const LATENCY_BENCH: Bench = {
 
 async function prepare({ dir, runtimes, quick }: Setup): Promise<Prepared> {
   const leader = await BenchLeader.start(dir, { shape: "8x16", shards: 1, slots: KEYS });
-  const puts = Array.from(
-    { length: quick ? QUICK_PUTS : PUTS },
-    (_, i) => fillKey("8x16", 1, i % KEYS).toHex(),
-  );
+  const load: Load = {
+    idleMs: quick ? QUICK_IDLE_MS : IDLE_MS,
+    puts: Array.from(
+      { length: quick ? QUICK_PUTS : PUTS },
+      (_, i) => fillKey("8x16", 1, i % KEYS).toHex(),
+    ),
+  };
   return {
     contenders: [
-      ...runtimes.map((runtime) => slotcask(leader, join(dir, runtime), { runtime, puts })),
-      armdb(leader, join(dir, "armdb"), puts),
+      ...runtimes.map((runtime) => slotcask(leader, join(dir, runtime), { runtime, load })),
+      armdb(leader, join(dir, "armdb"), load),
     ],
     ratios: runtimes.flatMap(ratiosOf),
     [Symbol.asyncDispose]: () => leader[Symbol.asyncDispose](),
@@ -50,7 +64,7 @@ function ratiosOf(runtime: RuntimeName): Ratio[] {
 function slotcask(
   leader: BenchLeader,
   dir: string,
-  { runtime, puts }: { runtime: RuntimeName; puts: readonly string[] },
+  { runtime, load }: { runtime: RuntimeName; load: Load },
 ): Contender {
   return {
     name: `slotcask ${runtime}`,
@@ -58,31 +72,39 @@ function slotcask(
       leader.measure(() =>
         withDirectory(dir, async (path) => {
           await using follower = await SlotcaskLive.in(runtime)(leader, path);
-          return await figures(follower, () => putsSeenBySlotcask(leader, follower, puts));
+          return await figures(follower, load, (puts) => putsSeenBySlotcask(leader, follower, puts));
         })
       ),
   };
 }
 
-function armdb(leader: BenchLeader, dir: string, puts: readonly string[]): Contender {
+function armdb(leader: BenchLeader, dir: string, load: Load): Contender {
   return {
     name: "armdb",
     measure: () =>
       leader.measure(() =>
         withDirectory(dir, async (path) => {
           await using follower = await ArmdbLive.start(leader, path);
-          return await figures(follower, () => putsSeenByArmdb(leader, follower, puts));
+          return await figures(follower, load, (puts) => putsSeenByArmdb(leader, follower, puts));
         })
       ),
   };
 }
 
-async function figures(follower: LiveFollower, put: () => Promise<number[]>): Promise<Figures> {
+async function figures(
+  follower: LiveFollower,
+  { idleMs, puts }: Load,
+  put: (puts: readonly string[]) => Promise<number[]>,
+): Promise<Figures> {
   await follower.live();
-  const late = await put();
+  const before = await follower.cpuMs();
+  await wait(idleMs);
+  const idleCpuMs = await follower.cpuMs() - before;
+  const late = await put(puts);
   return {
     "p50 ms": percentile(late, 0.5),
     "p99 ms": percentile(late, 0.99),
     "max ms": percentile(late, 1),
+    "idle cpu %": idleCpuMs * 100 / idleMs,
   };
 }
