@@ -26,7 +26,7 @@ export function bunRuntime(bun: BunNamespace): Runtime {
   };
 }
 
-/** Below this the garbage collector is not slower. */
+/** A smaller chunk fills no page, and may lie in a buffer with others. */
 const FREED_BYTES = 4096;
 
 /**
@@ -35,7 +35,6 @@ const FREED_BYTES = 4096;
  */
 function freeChunk(bytes: Uint8Array): void {
   const { buffer } = bytes;
-  // A small chunk may lie in a buffer with others.
   if (bytes.length >= FREED_BYTES && bytes.length === buffer.byteLength) (buffer as ArrayBuffer).transfer(0);
 }
 
