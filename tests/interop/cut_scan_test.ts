@@ -101,8 +101,7 @@ for (const version of VERSIONS) {
       const caughtUp = follower.caughtUp().then(() => isCaughtUp = true);
       await untilHeld(leader, follower);
       proxy.refuses = true;
-      await leader.command("unserve");
-      await until(() => stage.ends("partial-scan") === 1, SOON_MS, "the end of a partial scan");
+      await stage.cutScanEnds(() => leader.command("unserve"));
 
       // Its next try fails: so the one before was judged, and nothing came of it.
       await until(() => follower.status().shards[0].connections >= 4, SOON_MS);
@@ -141,8 +140,7 @@ for (const version of VERSIONS) {
       proxy.cut();
       await untilHeld(leader, follower, received.events);
       proxy.refuses = true;
-      await leader.command("unserve");
-      await until(() => stage.ends("partial-scan") === 1, SOON_MS, "the end of a partial scan");
+      await stage.cutScanEnds(() => leader.command("unserve"));
       await untilPhase(follower, "backing-off");
 
       expect(dumpText(follower.entries())).toBe(dump);

@@ -137,6 +137,17 @@ export class Stage implements AsyncDisposable {
     return this.events.filter((event) => event.type === "end" && event.reason === reason).length;
   }
 
+  /**
+   * Resolves once a scan that the leader cuts has ended: before its CaughtUp, or right behind it. A leader that leaves
+   * Acks unread resets the connection, and then CaughtUp may not get through.
+   */
+  async cutScanEnds(cut: () => Promise<unknown>): Promise<void> {
+    const ends = () => this.ends("partial-scan") + this.ends("closed") + this.ends("error");
+    const before = ends();
+    await cut();
+    await until(() => ends() > before, SOON_MS, "the end of a cut scan");
+  }
+
   /** See the class. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const close of this.#closing.reverse()) await close();
