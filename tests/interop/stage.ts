@@ -138,11 +138,12 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Resolves once a scan that the leader cuts has ended: before its CaughtUp, or right behind it. A leader that leaves
-   * Acks unread resets the connection, and then CaughtUp may not get through.
+   * Resolves once a scan that the leader cuts has ended: right behind its CaughtUp, or before it came. A leader that
+   * closes with Acks unread resets the connection, and who writes into that (the proxy of these tests, in Bun, once in
+   * three times on a busy machine: "write ECONNRESET") never reads what lay before the reset.
    */
   async cutScanEnds(cut: () => Promise<unknown>): Promise<void> {
-    const ends = () => this.ends("partial-scan") + this.ends("closed") + this.ends("error");
+    const ends = () => this.ends("partial-scan") + this.ends("closed");
     const before = ends();
     await cut();
     await until(() => ends() > before, SOON_MS, "the end of a cut scan");
