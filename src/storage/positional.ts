@@ -1,6 +1,5 @@
 import { FileBase, type SlotFile, type SlotFileOptions } from "./slot_file.ts";
 import { StagedRecords } from "./staged_records.ts";
-import { StagedRuns } from "./staged_runs.ts";
 
 const LOAD_BYTES = 256 << 10;
 
@@ -17,7 +16,6 @@ export class PositionalFile extends FileBase implements SlotFile {
   #loadedCount = 0;
   readonly #records: StagedRecords;
   readonly #heads = new Map<number, number>();
-  readonly #staged = new StagedRuns();
   readonly #word = newBuffer(4);
 
   constructor(options: SlotFileOptions) {
@@ -27,14 +25,6 @@ export class PositionalFile extends FileBase implements SlotFile {
     this.view = this.#record.view;
     this.loadLimit = Math.max(1, Math.floor(LOAD_BYTES / options.recordBytes));
     this.#records = new StagedRecords(options.recordBytes);
-  }
-
-  get gathers(): boolean {
-    return this.#staged.gathers(this.recordBytes);
-  }
-
-  get hasStaged(): boolean {
-    return !this.#staged.empty;
   }
 
   at(record: number): number {
@@ -77,20 +67,20 @@ export class PositionalFile extends FileBase implements SlotFile {
   }
 
   stage(record: number): number {
-    this.#staged.addRecord(record);
+    this.staged.addRecord(record);
     return this.#show(this.#records, this.#records.placeFor(record));
   }
 
   stageHead(record: number, word: number): void {
-    this.#staged.addHead(record);
+    this.staged.addHead(record);
     this.#heads.set(record, word);
     this.#records.stageWord(record, word);
   }
 
   flush(): void {
-    if (this.#staged.empty) return;
+    if (this.staged.empty) return;
     this.#loadedCount = 0;
-    this.#staged.flush(this.#writeHead, this.#writeRun);
+    this.staged.flush(this.#writeHead, this.#writeRun);
     this.#records.clear();
     this.#heads.clear();
   }

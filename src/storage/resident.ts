@@ -1,5 +1,4 @@
 import { FileBase, type SlotFile, type SlotFileOptions } from "./slot_file.ts";
-import { StagedRuns } from "./staged_runs.ts";
 
 /** A window holds at most this many bytes, in whole records. Bun refuses buffers over 4 GiB. */
 export const WINDOW_BYTES = 64 << 20;
@@ -27,7 +26,6 @@ export class ResidentFile extends FileBase implements SlotFile {
   #mask = 0;
   readonly #windows: Uint8Array[] = [];
   readonly #views: DataView[] = [];
-  readonly #staged = new StagedRuns();
 
   constructor(options: SlotFileOptions) {
     super(options);
@@ -35,14 +33,6 @@ export class ResidentFile extends FileBase implements SlotFile {
     this.reserve(this.recordCount);
     this.window = this.#windows[0] ?? new Uint8Array(0);
     this.view = this.#views[0] ?? new DataView(this.window.buffer);
-  }
-
-  get gathers(): boolean {
-    return this.#staged.gathers(this.recordBytes);
-  }
-
-  get hasStaged(): boolean {
-    return !this.#staged.empty;
   }
 
   at(record: number): number {
@@ -62,17 +52,17 @@ export class ResidentFile extends FileBase implements SlotFile {
   }
 
   stage(record: number): number {
-    this.#staged.addRecord(record);
+    this.staged.addRecord(record);
     return this.at(record);
   }
 
   stageHead(record: number, word: number): void {
-    this.#staged.addHead(record);
+    this.staged.addHead(record);
     this.#views[record >>> this.#shift].setUint32((record & this.#mask) * this.recordBytes, word, true);
   }
 
   flush(): void {
-    if (!this.#staged.empty) this.#staged.flush(this.#writeHead, this.#writeRun);
+    if (!this.staged.empty) this.staged.flush(this.#writeHead, this.#writeRun);
   }
 
   override reserve(recordCount: number): boolean {

@@ -1,6 +1,7 @@
 import type { FileDescriptor, Files } from "../runtime/runtime.ts";
 import { StorageError } from "../errors.ts";
 import { nextTurn } from "../time_slice.ts";
+import { StagedRuns } from "./staged_runs.ts";
 import { type ByteRange, UnsyncedBlocks } from "./unsynced_blocks.ts";
 
 /** How a slot file keeps its records: see resident.ts, positional.ts, mapped.ts. */
@@ -103,6 +104,7 @@ export abstract class FileBase {
   protected readonly files: Files;
   protected readonly file: FileDescriptor;
   protected readonly headerBytes: number;
+  protected readonly staged = new StagedRuns();
   #writes = 0;
   #durableWrites = 0;
   #syncing: Promise<void> | undefined;
@@ -132,7 +134,14 @@ export abstract class FileBase {
   }
 
   /** See {@link SlotFile}. */
-  abstract readonly hasStaged: boolean;
+  get hasStaged(): boolean {
+    return !this.staged.empty;
+  }
+
+  /** See {@link SlotFile}. */
+  get gathers(): boolean {
+    return this.staged.gathers(this.recordBytes);
+  }
 
   /** See {@link SlotFile}. */
   get unsynced(): boolean {

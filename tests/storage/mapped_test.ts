@@ -28,14 +28,14 @@ describe("mapped windows", () => {
   /** A file of holes, which takes no room but for what is written. */
   function openHoles(
     recordCount: number,
-    options: { readOnly?: boolean; readAhead?: Files["readAhead"] } = {},
+    options: { readOnly?: boolean; replaced?: Partial<Files> } = {},
   ) {
     const directory = files.makeTemporaryDirectory("slotcask-mapped-");
     const path = `${directory}/file`;
     const disk = files.open(path, "create");
     files.truncate(disk, HEADER + recordCount * BYTES);
     const file = new MappedFile({
-      files: { ...files, allocate() {}, readAhead: options.readAhead ?? files.readAhead },
+      files: { ...files, allocate() {}, ...options.replaced },
       path,
       readOnly: options.readOnly,
       headerBytes: HEADER,
@@ -49,12 +49,6 @@ describe("mapped windows", () => {
     });
     return { file, disk };
   }
-
-  test("a flush is a copy in memory, which gains nothing by waiting", () => {
-    const { file } = openHoles(10);
-    stageRecord(file, 3, new Uint8Array(BYTES));
-    expect(file.gathers).toBe(false);
-  });
 
   function onDisk(disk: number, record: number, length = BYTES): number[] {
     const bytes = new Uint8Array(length);
@@ -85,6 +79,40 @@ describe("mapped windows", () => {
     expect(recordOf(file, RECORDS + 4)).toEqual(filled(104));
   });
 
+  test("8 KiB of neighbours are one write, fewer are none: both are in the file, and in the mapping", () => {
+    const written: [number, number][] = [];
+    const write: Files["write"] = (disk, bytes, at, length, position) => {
+      written.push([position, length]);
+      files.write(disk, bytes, at, length, position);
+    };
+    const { file, disk } = openHoles(10_000, { replaced: { write } });
+    for (let record = 100; record < 612; record++) stageRecord(file, record, filled(record % 251));
+    for (let record = 1000; record < 1511; record++) stageRecord(file, record, filled(record % 251));
+    file.flush();
+    expect(written).toEqual([[HEADER + 100 * BYTES, 8192]]);
+    for (const record of [100, 611, 1000, 1510]) {
+      expect(onDisk(disk, record)).toEqual([...filled(record % 251)]);
+      expect(recordOf(file, record)).toEqual(filled(record % 251));
+    }
+    expect(recordOf(file, 612)).toEqual(filled(0));
+  });
+
+  test("a run that the disk refuses stays staged", () => {
+    let isFull = true;
+    const write: Files["write"] = (...args) => {
+      if (isFull) throw errorWithCode("no space left", "ENOSPC");
+      files.write(...args);
+    };
+    const { file, disk } = openHoles(1000, { replaced: { write } });
+    for (let record = 0; record < 600; record++) stageRecord(file, record, filled(9));
+    expect(() => file.flush()).toThrow("no space left");
+    expect([file.hasStaged, onDisk(disk, 5)[0]]).toEqual([true, 0]);
+    expect(recordOf(file, 5)).toEqual(filled(9));
+    isFull = false;
+    file.flush();
+    expect([file.hasStaged, onDisk(disk, 599)[0]]).toEqual([false, 9]);
+  });
+
   test("records that were staged in any order come to their places", () => {
     const { file, disk } = openHoles(100_000);
     const staged = Array.from({ length: 10_000 }, (_, i) => i * 7919 % 100_000);
@@ -112,7 +140,7 @@ describe("mapped windows", () => {
   test("load says what comes: what it was asked for, and more where that is more than it takes", () => {
     const asked: [number, number][] = [];
     const readAhead = (_: number, position: number, length: number) => void asked.push([position, length]);
-    const { file } = openHoles(100_000, { readAhead });
+    const { file } = openHoles(100_000, { replaced: { readAhead } });
     expect([file.load(5, 10), file.load(5, 50_000), file.load(99_990, 50)]).toEqual([10, 16_384, 10]);
     expect(asked).toEqual([
       [HEADER + 5 * BYTES, 10 * BYTES],
