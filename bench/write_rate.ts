@@ -11,7 +11,7 @@ import { goesLive, type Outcome, outruns } from "./write_rate_trial.ts";
 const KEYS = 1_000_000;
 const QUICK_KEYS = 50_000;
 /** Thousands of puts a second. */
-const RATES = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128];
+const RATES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
 const WINDOW_MS = 20_000;
 const QUICK_WINDOW_MS = 3000;
 
