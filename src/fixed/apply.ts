@@ -22,6 +22,10 @@ export function applyEvents(shard: Shard, events: SlotEvents, scan?: WholeScan):
   let applied = 0;
   if (scan !== undefined && !shard.file.inMemory) readAhead(shard, events);
   for (let i = 0; i < events.count; i++) {
+    if (scan !== undefined && shard.metas.get(events.slots[i]) === events.metas[i]) {
+      i = passSame(shard, events, i, scan);
+      if (i === events.count) break;
+    }
     const slot = events.slots[i];
     if (shard.suspects.size > 0) shard.suspects.delete(slot);
     const wanted = scan === undefined ? supersedes(shard, slot, events.metas[i]) : scan.admits(events, i);
@@ -33,6 +37,14 @@ export function applyEvents(shard: Shard, events: SlotEvents, scan?: WholeScan):
     applied++;
   }
   return applied;
+}
+
+/** Counts the events from `i` on that say what is held already; answers the next one. */
+function passSame({ suspects, counters }: Shard, events: SlotEvents, i: number, scan: WholeScan): number {
+  if (suspects.size > 0) return i;
+  const next = scan.passSame(events, i);
+  counters.skipped.same += next - i;
+  return next;
 }
 
 function countSkipped({ counters }: Shard, version: number, held: number): void {

@@ -69,6 +69,25 @@ export class WholeScan {
   }
 
   /**
+   * Passes the events from `i` on that say what is held already, of slots that follow one another: nearly all, where a
+   * link was lost for a while. Answers the first event that {@link admits} is to be asked about.
+   */
+  passSame(events: SlotEvents, i: number): number {
+    const shard = this.#shard;
+    if (shard.unverified.size > 0) return i;
+    let next = i;
+    for (let slot = this.#position; next < events.count; next++, slot++) {
+      const meta = events.metas[next];
+      if (events.slots[next] !== slot || statusOf(meta) !== OCCUPIED || shard.metas.get(slot) !== meta) break;
+      if (!slotEquals(shard, slot, events, events.keyAt[next])) break;
+    }
+    this.#position += next - i;
+    this.#writtenPassed += next - i;
+    this.findings.passed += next - i;
+    return next;
+  }
+
+  /**
    * Whether event `i` is to be applied. Slots of a scan ascend: ProtocolError where they do not.
    * Throws DivergedError where the policy takes no more of the leader's contradictions.
    */

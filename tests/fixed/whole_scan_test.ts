@@ -57,6 +57,35 @@ describe("WholeScan", () => {
     expect(findings).toEqual({ older: 0, different: 0, unseen: 0, passed: 3, applied: 5 });
   });
 
+  test("runs of slots that are as held are judged as each of them is", () => {
+    const events = [
+      ...range(0, 10).map((slot) => put(slot)),
+      put(10, { value: "w" }),
+      put(11, { version: 6 }),
+      ...range(13, 20).map((slot) => put(slot)),
+      { slot: 20, version: 5, key: "k20" },
+      put(21),
+      { slot: 22, version: 6 },
+      put(23, { version: 4 }),
+      ...range(24, 30).map((slot) => put(slot)),
+      put(31),
+    ];
+    const [inRuns, alone] = [false, true].map((isSuspected) => {
+      const { shard } = filled(32, 40);
+      // While a slot is suspected, each event is looked at by itself.
+      if (isSuspected) shard.suspects.add(39);
+      const scan = new WholeScan(shard, ACCEPT);
+      const applied = apply(shard, events, scan);
+      while (!scan.finish(7));
+      const { skipped } = shard.counters;
+      const words = range(0, 32).map((slot) => slotWords(shard, slot));
+      return { applied, skipped, findings: scan.findings, unseen: [...scan.unseen], words };
+    });
+    expect(inRuns).toEqual(alone);
+    expect(inRuns).toMatchObject({ applied: 5, skipped: { same: 25, older: 0 }, unseen: [12, 30] });
+    expect(inRuns.findings).toEqual({ older: 1, different: 2, unseen: 2, passed: 32, applied: 5 });
+  });
+
   test("a scan of an empty shard passes nothing", () => {
     const { shard } = makeShard(0);
     const { error, findings } = run(shard, HOLD, []);
