@@ -8,8 +8,11 @@
 
 import { BATCH_TARGET_BYTES, EVENT_HEAD_BYTES, mostEventBytes, type RecordLengths } from "./wire.ts";
 
-/** More bought nothing. */
-export const MOST_ACKS_AHEAD = 7;
+/**
+ * With 7, and so 4 at once, 1 M slots of 8+16 where nothing changed took 5 to 8 ms longer in Deno, of 105, and 11 to 16
+ * in Bun, of 120.
+ */
+export const MOST_ACKS_AHEAD = 15;
 
 /** What may be under way, and room for any one batch: more large ones were no faster, for 64 MB of memory. */
 const AHEAD_BYTES = 2 * BATCH_TARGET_BYTES;
