@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { ClosedError, DivergedError } from "../../src/errors.ts";
 import { closedError } from "../../src/replica/watch.ts";
 import { nextTurn } from "../../src/time_slice.ts";
-import { apply } from "../fakes/shard_kit.ts";
 import { full, FULL_SLOTS, put, rest, setup, take } from "./watch_kit.ts";
 
 describe("options", () => {
