@@ -4,7 +4,7 @@ import { MOST_ACKS_AHEAD, ScanAcks } from "../../src/replication/scan_acks.ts";
 
 describe("the Acks of a scan", () => {
   test.each([
-    [8, 16, 15, 8],
+    [8, 16, 7, 4],
     [16, 48, 7, 4],
     [16, 100, 4, 2],
     [32, 256, 1, 1],

@@ -203,7 +203,7 @@ describe("suspected drops", () => {
     talk.greet(20_000);
     for (let i = 0; i < 40; i++) {
       expect(talk.frame(batch(puts(256, { first: 256 * i })))).toBe(
-        i % 8 === 7 ? "send Ack, apply 256 scan" : "apply 256 scan",
+        i % 4 === 3 ? "send Ack, apply 256 scan" : "apply 256 scan",
       );
     }
   });
